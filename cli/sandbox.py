@@ -29,7 +29,7 @@ def serve(
     stale_after: float = typer.Option(
         10.0, help="Seconds without a message after which a followed symbol does not fill."
     ),
-    venue: str = typer.Option("usdm", help="usdm, spot, both or upbit."),
+    venue: str = typer.Option("usdm", help="usdm, spot, both, upbit or kis."),
     begin: str | None = typer.Option(None, "--from", help="First replayed minute (ISO, UTC)."),
     end: str | None = typer.Option(None, "--to", help="End of the replay (ISO, UTC), exclusive."),
     clock: str = typer.Option("real", help="real, accelerated, stepped or lockstep."),
@@ -38,7 +38,10 @@ def serve(
     port: int = typer.Option(0, help="Port on 127.0.0.1; 0 takes a free one."),
     key: str = typer.Option("sandbox", help="API key of the account."),
     secret: str = typer.Option("sandbox", help="API secret of the account."),
-    balance: list[str] = typer.Option(["USDT=10000"], help="First deposit, ASSET=AMOUNT."),
+    balance: list[str] = typer.Option(
+        [],
+        help="First deposit, ASSET=AMOUNT; by default USDT=10000, on upbit and kis KRW=10000000.",
+    ),
     ledger: Path | None = typer.Option(None, help="SQLite file for the exchange's own ledger."),
     symbols: str = typer.Option("", help="Only these symbols, separated by commas."),
     instruments: Path | None = typer.Option(

@@ -69,10 +69,10 @@ SANDBOX = Room(
     (
         ("server",),
         ("audit", "faults"),
-        ("api/usdm", "api/spot", "api/upbit"),
+        ("api/usdm", "api/spot", "api/upbit", "api/kis"),
         ("live",),
         ("market", "protocol"),
-        ("engines/upbit",),
+        ("engines/upbit", "engines/kis"),
         ("engines/usdm", "engines/spot"),
         ("engines/common",),
     ),

@@ -27,9 +27,17 @@ class StreamConnection(SendQueue):
         self.names: dict[str, None] = {}
         self.muted = self.microseconds = False
         self._faults = faults
-        self._kinds = MESSAGES_USER if category == "private" else MESSAGES_MARKET
         self._reordered: list[bytes] = []
         self._frozen: dict[str, bytes] = {}
+
+    def is_private(self, name: str) -> bool:
+        """Whether a stream carries the events of an account."""
+        del name
+        return self.category == "private"
+
+    def carries(self, *, private: bool) -> bool:
+        """Whether the connection carries account events, or market data."""
+        return (self.category == "private") == private
 
     def send(self, name: str, raw: bytes) -> None:
         """Queue an event of the stream ``name``; disconnect a client that does not read."""
@@ -55,9 +63,10 @@ class StreamConnection(SendQueue):
 
     def _apply_fault(self, name: str, raw: bytes) -> bytes | None:
         """Apply a fault to a message; return what to send now, None for nothing."""
-        event = EVENT.search(raw)
-        where = name if self.category != "private" or event is None else event[1].decode()
-        fault = self._faults.take(self._kinds, "", where)
+        private = self.is_private(name)
+        event = EVENT.search(raw) if private else None
+        where = name if event is None else event[1].decode()
+        fault = self._faults.take(MESSAGES_USER if private else MESSAGES_MARKET, "", where)
         if fault is None:
             return raw
         whole = self._wrapped(name, raw)

@@ -118,7 +118,9 @@ def audit_tables(tables: Mapping[str, list[Row]]) -> AuditReport:
         orders=len({row["order_id"] for row in tables["orders"]}),
         conditional_orders=len({row["algo_id"] for row in tables["algo_orders"]}),
         fills=len(tables["fills"]),
-        refused_requests=sum(1 for row in tables["requests"] if row["status"] >= 400),
+        refused_requests=sum(
+            1 for row in tables["requests"] if row["status"] >= 400 or row["code"]
+        ),
         reused_client_ids=_reused(tables["orders"]),
     )
     _check_money(report, tables)

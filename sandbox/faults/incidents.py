@@ -94,14 +94,14 @@ class Incidents:
         private = kind.endswith("user")
         if usdm is not None and kind != "terminate_user":
             for connection in list(usdm.hub.connections):
-                if (connection.category == "private") == private:
+                if connection.carries(private=private):
                     _disturb(connection, kind)
         if spot is None:
             return
         if private:
             await _disturb_sessions(spot, kind)
-        else:
-            for connection in list(spot.hub.connections):
+        for connection in list(spot.hub.connections):
+            if connection.carries(private=private):
                 _disturb(connection, kind)
 
     def _disconnect_all(self) -> None:

@@ -13,9 +13,14 @@ from trading.candles import HOUR_MS, MINUTE_MS
 FUNDING_GRID_MS = 8 * HOUR_MS
 
 
-def shift_to(begin: int, now: int) -> int:
-    """Return the shift (ms) that moves ``begin`` to the minute that runs at ``now`` (ms)."""
-    return now // MINUTE_MS * MINUTE_MS - begin
+def shift_to(begin: int, now: int, grid: int = MINUTE_MS) -> int:
+    """Return the shift (ms) that moves ``begin`` to the minute that runs at ``now`` (ms).
+
+    The shift is a multiple of ``grid``, so ``begin`` moves to at most one ``grid`` before ``now``.
+    """
+    if grid == MINUTE_MS:
+        return now // MINUTE_MS * MINUTE_MS - begin
+    return (now - begin) // grid * grid
 
 
 def redate(feeds: Iterable[SymbolFeed], marks: Iterable[MarkRule], shift: int) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.api.kis.access import Access
+from sandbox.api.kis.call import KisCall
+from sandbox.api.kis.exchange import KisExchange
+from sandbox.api.kis.socket.streams import KisHub
+from sandbox.api.requests import ApiRequest
 from sandbox.api.spot.call import SpotCall
 from sandbox.api.spot.exchange import SpotExchange
 from sandbox.api.spot.streams import SpotHub
@@ -18,6 +23,7 @@ from sandbox.api.usdm.exchange import UsdmExchange
 from sandbox.api.usdm.streams import UsdmHub
 from sandbox.api.venues import StateChanges, Venues
 from sandbox.audit.ledger import ExchangeLedger
+from sandbox.engines.kis.engine import KisEngine
 from sandbox.engines.spot.engine import SpotEngine
 from sandbox.engines.upbit.engine import UpbitEngine
 from sandbox.engines.usdm.engine import UsdmEngine
@@ -32,14 +38,16 @@ from sandbox.market.clock import (
 )
 from sandbox.market.date_shift import redate, shift_to
 from sandbox.market.feed import SymbolFeed
+from sandbox.market.krw.krx_days import calendar_of
 from sandbox.market.replay import Span
 from sandbox.protocol.api_keys import Credentials
 from sandbox.protocol.listen_keys import ListenKeys
 from sandbox.protocol.rate_limits import SPOT_ORDERS, USDM_ORDERS, OrderLimit, RateLimits
 from sandbox.server.accounts import AccountPlan, one_account, read_accounts
 from sandbox.server.loader import choose_span, follow_feeds, load_feeds, load_krw_feeds, load_marks
-from sandbox.server.settings import SandboxSettings
+from sandbox.server.settings import KRW_VENUES, SandboxSettings
 from sandbox.server.snapshots import saved_shift
+from trading.candles import MINUTE_MS, WEEK_MS
 
 # Up to this speed clients see the market move each second, above it at turning points only.
 REFINED_UP_TO = 60.0
@@ -64,7 +72,9 @@ def assemble(
     marks = {} if settings.live else load_marks(settings, usdm_feeds)
     shift = 0
     if settings.redate:
-        shift = saved_shift(settings.state) or shift_to(span.begin, wall_ms())
+        # The sessions of Korean stocks keep their hours and their weekdays.
+        grid = WEEK_MS if settings.venue == "kis" else MINUTE_MS
+        shift = saved_shift(settings.state) or shift_to(span.begin, wall_ms(), grid)
         redate([*usdm_feeds.values(), *spot_feeds.values()], marks.values(), shift)
         span = Span(span.begin + shift, span.end + shift)
     plans = (
@@ -77,8 +87,8 @@ def assemble(
     if settings.faults is not None:
         for row in read_scenario(settings.faults, faults, span):
             faults.add(row)
-    upbit = settings.venue == "upbit"
-    usdm_hub, spot_hub = UsdmHub(usdm_feeds), (UpbitHub if upbit else SpotHub)(spot_feeds)
+    hub_kind = {"upbit": UpbitHub, "kis": KisHub}.get(settings.venue, SpotHub)
+    usdm_hub, spot_hub = UsdmHub(usdm_feeds), hub_kind(spot_feeds)
     shared = _Shared(
         settings=settings,
         clock=clock,
@@ -99,8 +109,8 @@ def assemble(
 
 
 def load_all(settings: SandboxSettings) -> FeedsByVenue:
-    """Load the feeds of each served venue; those of Upbit stand for spot."""
-    if settings.venue == "upbit":
+    """Load the feeds of each served venue; those of Upbit and KIS stand for spot."""
+    if settings.venue in KRW_VENUES:
         return {"spot": load_krw_feeds(settings)}
     load = follow_feeds if settings.live else load_feeds
     names = ("usdm", "spot") if settings.venue == "both" else (settings.venue,)
@@ -154,13 +164,27 @@ def _usdm(shared: _Shared, feeds: Mapping[str, SymbolFeed], hub: UsdmHub) -> Usd
 
 
 def _spot(shared: _Shared, feeds: Mapping[str, SymbolFeed], hub: Any) -> SpotExchange:
-    """Build the exchange of spot, or that of Upbit, which is spot with other rules."""
-    upbit = shared.settings.venue == "upbit"
-    engine = (UpbitEngine if upbit else SpotEngine)(feed.instrument for feed in feeds.values())
+    """Build the exchange of spot, or that of Upbit or KIS, which are spot with other rules."""
+    instruments = [feed.instrument for feed in feeds.values()]
+    engine: SpotEngine
+    kind: type[SpotExchange]
+    call: Callable[[Any, ApiRequest, str], Any]
+    more: dict[str, Any] = {}
+    match shared.settings.venue:
+        case "upbit":
+            engine, kind, call = UpbitEngine(instruments), UpbitExchange, UpbitCall.of
+        case "kis":
+            engine = KisEngine(instruments, calendar_of(feeds.values()))
+            kind, call = KisExchange, KisCall.of
+            more["access"] = Access(shared.credentials, counting=shared.settings.count_orders)
+        case _:
+            engine, kind, call = SpotEngine(instruments), SpotExchange, SpotCall.of
     engine.set_time(shared.begin)
+    for symbol, feed in feeds.items():
+        feed.instrument = engine.core.market(symbol).instrument
     for plan in shared.plans:
         engine.open_account(plan.name, plan.spot)
-    return (UpbitExchange if upbit else SpotExchange)(
+    return kind(
         engine=engine,
         feeds=feeds,
         credentials=shared.credentials,
@@ -170,10 +194,11 @@ def _spot(shared: _Shared, feeds: Mapping[str, SymbolFeed], hub: Any) -> SpotExc
         hub=hub,
         hubs=shared.hubs,
         changed=shared.changes.publish,
-        make_call=UpbitCall.of if upbit else SpotCall.of,
+        make_call=call,
         listen_keys=ListenKeys(shared.settings.seed),
         faults=shared.faults,
         strict=shared.settings.strict,
+        **more,
     )
 
 

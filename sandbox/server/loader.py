@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -13,7 +14,10 @@ from sandbox.engines.common.instruments import (
     instruments_of,
     read_instruments,
 )
+from sandbox.engines.kis.engine import stock_instrument
+from sandbox.engines.kis.price_limits import LADDER
 from sandbox.engines.upbit.engine import krw_instrument
+from sandbox.engines.upbit.price_steps import ladder_of
 from sandbox.live.feed import LiveFeed
 from sandbox.live.upstream import upstream_of
 from sandbox.market.candles import (
@@ -26,7 +30,7 @@ from sandbox.market.candles import (
 )
 from sandbox.market.clock import wall_ms
 from sandbox.market.feed import SymbolFeed
-from sandbox.market.krw_feed import KrwFeed
+from sandbox.market.krw.ladder_feed import LadderFeed, LadderRules
 from sandbox.market.lake_candles import funding_path, is_lake, read_lake
 from sandbox.market.mark_price import MarkRule, RecordedMark, SmoothedMark
 from sandbox.market.replay import Span
@@ -88,21 +92,41 @@ def load_feeds(settings: SandboxSettings, venue: str = "usdm") -> dict[str, Symb
 
 
 def load_krw_feeds(settings: SandboxSettings) -> dict[str, SymbolFeed]:
-    """Load a feed for each candle file of Upbit, such as ``KRW-BTC.parquet``."""
-    folder = settings.candles / "upbit"
+    """Load a feed for each candle file of Upbit (``KRW-BTC.parquet``) or KIS (``005930.parquet``).
+
+    The candles may be in a subfolder with the venue's name.
+    """
+    folder = settings.candles / settings.venue
     series = read_folder(folder if folder.is_dir() else settings.candles, settings.symbols)
-    strange = next((name for name in series if not name.startswith("KRW-")), None)
+    form, example, make = KRW_VENUES[settings.venue]
+    strange = next((name for name in series if not form.fullmatch(name)), None)
     if strange is not None:
-        raise DataError(f"{settings.candles}: {strange} is no market of Upbit, such as KRW-BTC")
-    return {
-        symbol: KrwFeed(
-            candles,
-            krw_instrument(symbol, Decimal(repr(float(candles.low.min())))),
-            Funding(),
-            decimals=SPOT_DECIMALS,
+        raise DataError(
+            f"{settings.candles}: {strange} is no market of {settings.venue}, such as {example}"
         )
-        for symbol, candles in series.items()
-    }
+    return {symbol: make(candles) for symbol, candles in series.items()}
+
+
+def _upbit_feed(candles: Series) -> LadderFeed:
+    # A trade that the recording lacks has some ten thousand KRW.
+    rules = LadderRules(ladder_of(candles.symbol), 100_000, 10_000, SPOT_DECIMALS)
+    return LadderFeed(candles, krw_instrument(candles.symbol, _cheapest(candles)), rules)
+
+
+def _stock_feed(candles: Series) -> LadderFeed:
+    rules = LadderRules(LADDER, 1, 500_000, 0)
+    return LadderFeed(candles, stock_instrument(candles.symbol, _cheapest(candles)), rules)
+
+
+def _cheapest(candles: Series) -> Decimal:
+    return Decimal(repr(float(candles.low.min())))
+
+
+# The form of a market's name, an example, and what makes its feed.
+KRW_VENUES = {
+    "upbit": (re.compile(r"KRW-[A-Z0-9]+"), "KRW-BTC", _upbit_feed),
+    "kis": (re.compile(r"[0-9A-Z]{6,7}"), "005930", _stock_feed),
+}
 
 
 def follow_feeds(settings: SandboxSettings, venue: str) -> dict[str, SymbolFeed]:

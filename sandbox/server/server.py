@@ -11,6 +11,10 @@ from aiohttp import web
 
 from sandbox.api.absent import routes as absent
 from sandbox.api.gateway import Gateway, Routes
+from sandbox.api.kis import routes as kis
+from sandbox.api.kis.exchange import KisExchange
+from sandbox.api.kis.gateway import KisGateway
+from sandbox.api.kis.socket.sockets import KisSockets
 from sandbox.api.requests import ApiRequest
 from sandbox.api.spot import rest_retired as spot_retired
 from sandbox.api.spot import routes as spot
@@ -107,6 +111,11 @@ class SandboxServer:
             for path in ("/websocket/v1", "/websocket/v1/private"):
                 router.add_get(path, upbit_sockets.handle)
             return application
+        if isinstance(self.spot, KisExchange):
+            kis_sockets = KisSockets(self.spot)
+            for path in ("/", "/tryitout", "/tryitout/{name}"):
+                router.add_get(path, kis_sockets.handle)
+            return application
         roots: list[StreamMarket] = []
         if self.spot is not None:
             revived = self.settings.retired
@@ -130,6 +139,8 @@ class SandboxServer:
     def _make_gateway(self) -> Gateway:
         if isinstance(self.spot, UpbitExchange):
             return UpbitGateway(self.spot, upbit.ROUTES, self._tokens)
+        if isinstance(self.spot, KisExchange):
+            return KisGateway(self.spot, kis.ROUTES, self.spot.access)
         served: list[tuple[str, object, Routes]] = []
         if self.spot is not None:
             old = spot_retired.ROUTES if self.settings.retired else {}

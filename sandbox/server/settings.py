@@ -13,13 +13,17 @@ from trading.candles import MINUTE_MS
 from trading.errors import SettingsError
 
 CHOICES = {
-    "venue": ("usdm", "spot", "both", "upbit"),
+    "venue": ("usdm", "spot", "both", "upbit", "kis"),
     "clock": ("real", "accelerated", "lockstep", "stepped"),
     "fills": ("whole", "volume"),
     "mark": ("last", "smoothed", "recorded"),
     "redate": ("", "now"),
 }
 MAX_PORT = 65_535
+# Venues whose accounts hold won.
+KRW_VENUES = ("upbit", "kis")
+DEPOSITS = {"USDT": Decimal(10_000)}
+KRW_DEPOSITS = {"KRW": Decimal(10_000_000)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class SandboxSettings:
     host: str = "127.0.0.1"
     key: str = "sandbox"
     secret: str = "sandbox"
-    balances: Mapping[str, Decimal] = field(default_factory=lambda: {"USDT": Decimal(10_000)})
+    balances: Mapping[str, Decimal] = field(default_factory=lambda: dict(DEPOSITS))
     ledger: Path | None = None
     symbols: tuple[str, ...] = ()
     instruments: Path | None = None
@@ -109,8 +113,8 @@ class SandboxSettings:
             raise SettingsError("--live needs --symbols, such as BTCUSDT,ETHUSDT")
         if self.clock != "real" or self.redate or self.begin or self.end:
             raise SettingsError("--live has the clock of its market; leave --clock and dates out")
-        if self.venue == "upbit":
-            raise SettingsError("--live follows Binance; leave --venue upbit out")
+        if self.venue in KRW_VENUES:
+            raise SettingsError(f"--live follows Binance; leave --venue {self.venue} out")
         if self.upstream and not self.upstream.startswith(("http://", "https://")):
             raise SettingsError(f"--upstream {self.upstream}: give an http or https URL")
         if self.stale_after <= 0:
@@ -122,7 +126,8 @@ def read_options(options: Mapping[str, Any]) -> SandboxSettings:
     values = dict(options)
     for name, option in (("begin", "--from"), ("end", "--to")):
         values[name] = parse_time(values[name], option) if values[name] else None
-    values["balances"] = parse_balances(values.pop("balance"))
+    usual = KRW_DEPOSITS if values["venue"] in KRW_VENUES else DEPOSITS
+    values["balances"] = parse_balances(values.pop("balance")) or dict(usual)
     values["symbols"] = tuple(name for name in values["symbols"].split(",") if name)
     return SandboxSettings(**values)
 

@@ -57,10 +57,13 @@ Started = Callable[..., Any]
 
 
 @contextmanager
-def sandbox_of(folder: Path, *options: str) -> Iterator[Sandbox]:
-    """Run a sandbox on the bundled sample; its ledger is ``exchange.sqlite`` in ``folder``."""
+def sandbox_of(folder: Path, *options: str, redate: bool = True) -> Iterator[Sandbox]:
+    """Run a sandbox in the present, or on the dates of its recording.
+
+    Its ledger is ``exchange.sqlite`` in ``folder``.
+    """
     command = [
-        sys.executable, "-m", "cli", "sandbox", "serve", "--redate", "now",
+        sys.executable, "-m", "cli", "sandbox", "serve", *(["--redate", "now"] if redate else []),
         "--ledger", str(folder / "exchange.sqlite"), *options,
     ]  # fmt: skip
     with (folder / "sandbox.log").open("w") as log:

@@ -25,8 +25,8 @@ def python_of(name: str, *requirements: str, version: str = "") -> Path:
     wanted = "\n".join(requirements)
     if ready.is_file() and ready.read_text() == wanted:
         return python
-    base = shutil.which(f"python{version}") if version else sys.executable
-    if base is None:
+    base = _interpreter(version) if version else sys.executable
+    if not base:
         pytest.skip(f"{name} needs Python {version}")
     commands = [
         [base, "-m", "venv", "--clear", str(home)],
@@ -38,6 +38,19 @@ def python_of(name: str, *requirements: str, version: str = "") -> Path:
             pytest.skip(f"{name} cannot be installed here: {done.stderr.strip()[-300:]}")
     ready.write_text(wanted)
     return python
+
+
+def _interpreter(version: str) -> str:
+    """Return a Python of this version that runs; empty without one.
+
+    A shim on the path may name a Python that pyenv has installed but not switched on.
+    """
+    name = f"python{version}"
+    installed = Path("~/.pyenv/versions").expanduser().glob(f"{version}.*/bin/{name}")
+    for path in (shutil.which(name), *map(str, installed)):
+        if path and not subprocess.run([path, "-V"], capture_output=True, check=False).returncode:
+            return path
+    return ""
 
 
 def source_of(name: str, requirement: str) -> Path:

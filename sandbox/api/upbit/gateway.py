@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from sandbox.api.gateway import Gateway
+from sandbox.api.krw.json_body import has_json_body, read_body
 from sandbox.api.requests import PUBLIC, ApiRequest, Route, ServedVenue
 from sandbox.api.upbit.access import RateGroups, Tokens
 from sandbox.engines.common.error_codes import ExchangeError
@@ -64,26 +62,8 @@ def named(error: ExchangeError) -> dict[str, Any]:
     return {"error": {"name": str(abs(error.code) or error.status), "message": error.message}}
 
 
-def read_body(request: ApiRequest) -> ApiRequest:
-    """Return the request with the values of a JSON body; any other body stays a form."""
-    if not request.body.lstrip().startswith("{"):
-        return request
-    try:
-        document = orjson.loads(request.body)
-    except ValueError:
-        return request
-    values = {str(name): _text(value) for name, value in document.items() if value is not None}
-    return replace(request, values=values, repeated={})
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return orjson.dumps(value).decode()
-
-
 def _queries(request: ApiRequest) -> list[str]:
     """Return the texts that a client may have hashed: the query, or the body as a query."""
-    if request.body.lstrip().startswith("{"):
+    if has_json_body(request):
         return ["&".join(f"{name}={value}" for name, value in request.values.items())]
     return [request.payload]

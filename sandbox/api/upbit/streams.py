@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import orjson
 from aiohttp import WSMsgType, web
 
-from sandbox.api.stream_connection import StreamConnection
+from sandbox.api.krw.account_streams import AccountConnection
 from sandbox.api.stream_hub import Stream, StreamHub
 from sandbox.api.upbit import market_json
 from sandbox.faults.injection import Faults
@@ -39,7 +39,7 @@ def shortened(value: Any) -> Any:
     return [shortened(item) for item in value] if isinstance(value, list) else value
 
 
-class UpbitConnection(StreamConnection):
+class UpbitConnection(AccountConnection):
     """A client's connection: binary frames, in the form that it requested."""
 
     FRAME: ClassVar[WSMsgType] = WSMsgType.BINARY

@@ -1,9 +1,9 @@
 """The guard of a WebSocket connection: it reads frame heads before aiohttp reads the frames.
 
 Frames of a client must be masked (RFC 6455, 5.1), and a connection may send only so many messages
-a second: five on spot streams, ten on futures streams, PING and PONG frames included. On the
-WebSocket API only PING and PONG frames are limited. A connection that breaks a rule is cut off, as
-the exchange does it.
+a second: five on spot streams, ten on futures streams, twenty on the socket of KIS, PING and PONG
+frames included. On the WebSocket API only PING and PONG frames are limited. A connection that
+breaks a rule is cut off, as the exchange does it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 END_OF_HEAD = b"\r\n\r\n"
-SPOT_LIMIT, USDM_LIMIT = 5, 10
+SPOT_LIMIT, USDM_LIMIT, KIS_LIMIT = 5, 10, 20
 SECOND = 1.0
 CONTROL_BIT, MASK_BIT, LENGTH_BITS = 0x08, 0x80, 0x7F
 CLOSE = 0x08
@@ -22,6 +22,14 @@ POLICY, PROTOCOL = 1008, 1002
 USDM_ROOTS = ("/market", "/public", "/private", "/usdm/")
 API_ROOTS = ("/ws-api", "/ws-fapi")
 FREE_ROOTS = ("/sandbox/",)
+KIS_ROOT = "/tryitout"
+
+
+def _limit_of(path: str) -> int:
+    """Return how many messages a second a connection to ``path`` may send."""
+    if path == "/" or path.startswith(KIS_ROOT):
+        return KIS_LIMIT
+    return USDM_LIMIT if path.startswith(USDM_ROOTS) else SPOT_LIMIT
 
 
 class FrameGuard(asyncio.Protocol):
@@ -39,7 +47,7 @@ class FrameGuard(asyncio.Protocol):
         head_end = request.find(END_OF_HEAD) + len(END_OF_HEAD)
         self._head, self._rest = request[:head_end], request[head_end:]
         path = request.split(b" ", 2)[1].decode(errors="replace")
-        self._limit = USDM_LIMIT if path.startswith(USDM_ROOTS) else SPOT_LIMIT
+        self._limit = _limit_of(path)
         self._controls_only = path.startswith(API_ROOTS)
         self._free = not paced or path.startswith(FREE_ROOTS)
         self._seconds = seconds

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from sandbox.engines.common.price_ladder import PriceLadder
+
 D = Decimal
 # (from this price on, the step), dearest band first.
 BANDS = (
@@ -27,29 +29,27 @@ BANDS = (
     (D("0.0001"), D("0.000001")),
     (D("0.00001"), D("0.0000001")),
 )
-FINEST = D("0.00000001")
 HALF_WON = frozenset({"KRW-USDT", "KRW-USDC"})
-HALF_FROM, HALF_UNTIL, HALF = D(100), D(1_000), D("0.5")
+HALF_FROM, HALF = D(100), D("0.5")
+WHOLE = PriceLadder(BANDS)
+HALVED = PriceLadder(tuple((s, HALF if s == HALF_FROM else step) for s, step in BANDS))
+
+
+def ladder_of(market: str) -> PriceLadder:
+    """Return the price ladder of ``market``."""
+    return HALVED if market in HALF_WON else WHOLE
 
 
 def step_of(market: str, price: Decimal) -> Decimal:
     """Return the step of ``price`` in ``market``."""
-    if market in HALF_WON and HALF_FROM <= price < HALF_UNTIL:
-        return HALF
-    return next((step for start, step in BANDS if price >= start), FINEST)
+    return ladder_of(market).step(price)
 
 
 def below(market: str, price: Decimal) -> Decimal:
-    """Return the next price below ``price`` on the grid of its band."""
-    step = step_of(market, price)
-    floor = price // step * step
-    if floor < price:
-        return floor
-    # The first price of a band: the one before lies on the finer grid of the band below.
-    return price - step_of(market, price - FINEST)
+    """Return the next price below ``price`` in ``market``."""
+    return ladder_of(market).below(price)
 
 
 def above(market: str, price: Decimal) -> Decimal:
-    """Return the next price above ``price`` on the grid of its band."""
-    step = step_of(market, price)
-    return price // step * step + step
+    """Return the next price above ``price`` in ``market``."""
+    return ladder_of(market).above(price)

@@ -1,0 +1,1 @@
+"""The WebSocket of KIS: connections, frames, notices."""

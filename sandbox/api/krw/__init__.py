@@ -1,0 +1,1 @@
+"""The parts that the KRW venues share: JSON bodies, account events on market sockets."""

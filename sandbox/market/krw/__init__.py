@@ -1,0 +1,1 @@
+"""Korean markets: books on a price ladder, trading days."""
