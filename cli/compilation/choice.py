@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from trading.strategies.base import Strategy
     from trading.strategies.parameters import Value
 
-VARIABLE = "NOCTURNE_COMPILE"
 CHOICES = ("auto", "now", "never")
 SHORT_SECONDS = 8.0
 """A run that plain Python finishes in this time is not worth waiting for the compiler."""
@@ -81,9 +80,13 @@ def plain_search_seconds(task: SearchTask, groups: int, first: Mapping[str, Valu
 
 
 def _choice() -> str:
-    choice = os.environ.get(VARIABLE, CHOICES[0])
+    from trading.jit.backends import COMPILE_VARIABLE
+
+    choice = os.environ.get(COMPILE_VARIABLE, CHOICES[0])
     if choice not in CHOICES:
-        raise SettingsError(f"{VARIABLE} = '{choice}' is not known; give {', '.join(CHOICES)}")
+        raise SettingsError(
+            f"{COMPILE_VARIABLE} = '{choice}' is not known; give {', '.join(CHOICES)}"
+        )
     return choice
 
 

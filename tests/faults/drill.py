@@ -136,6 +136,13 @@ def entries(venues: Sequence[str] = VENUES) -> list[StrategyEntry]:
     ]
 
 
+async def struck(folder: Path, *faults: Fault) -> Outcome:
+    """Hold a drill with faults that must hit."""
+    outcome = await hold(folder, Drill(faults, extra=SOON))
+    assert outcome.struck > 0
+    return outcome
+
+
 async def hold(folder: Path, drill: Drill) -> Outcome:
     """Replay the drill's span to its end."""
     begin = at(drill.begin)

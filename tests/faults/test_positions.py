@@ -8,30 +8,20 @@ import pytest
 
 from tests.faults.drill import (
     BEFORE_ENTRY,
-    SOON,
     STOPPED_FIRST,
     STOPS,
     TAKEN,
     VENUES,
-    Drill,
     Fault,
-    Outcome,
     at,
     before_entry,
-    hold,
+    struck,
     while_open,
 )
 
 
-async def held(folder: Path, *faults: Fault) -> Outcome:
-    """A drill with faults that must hit."""
-    outcome = await hold(folder, Drill(faults, extra=SOON))
-    assert outcome.struck > 0
-    return outcome
-
-
 async def test_f15_a_stop_that_would_trigger_at_once_closes(tmp_path: Path) -> None:
-    outcome = await held(
+    outcome = await struck(
         tmp_path, before_entry("reject", method="POST", path=STOPS, code=-2021, count=2)
     )
     assert outcome.violations() == []
@@ -52,12 +42,12 @@ async def test_f15_a_stop_that_would_trigger_at_once_closes(tmp_path: Path) -> N
 async def test_f15_a_stop_refused_once_is_placed_or_the_position_closed(
     tmp_path: Path, fault: Fault
 ) -> None:
-    assert (await held(tmp_path, fault)).violations() == []
+    assert (await struck(tmp_path, fault)).violations() == []
 
 
 @pytest.mark.slow
 async def test_f15_a_stop_refused_for_good_ends_flat_within_five_seconds(tmp_path: Path) -> None:
-    outcome = await held(
+    outcome = await struck(
         tmp_path, before_entry("reject", method="POST", path=STOPS, code=-4005, count=1_000)
     )
     assert outcome.violations() == []
@@ -66,7 +56,7 @@ async def test_f15_a_stop_refused_for_good_ends_flat_within_five_seconds(tmp_pat
 
 @pytest.mark.slow
 async def test_f16_a_stop_whose_child_dies_is_followed_by_a_close(tmp_path: Path) -> None:
-    outcome = await held(
+    outcome = await struck(
         tmp_path,
         before_entry("kill_child"),
         while_open("price_jump", symbol="ETHUSDT", price="2440"),
@@ -80,7 +70,7 @@ async def test_f16_a_stop_whose_child_dies_is_followed_by_a_close(tmp_path: Path
 async def test_f17_a_gap_through_the_stop_is_booked_as_it_traded(
     tmp_path: Path, price: str
 ) -> None:
-    outcome = await held(tmp_path, while_open("price_jump", symbol="ETHUSDT", price=price))
+    outcome = await struck(tmp_path, while_open("price_jump", symbol="ETHUSDT", price=price))
     assert outcome.violations() == []
     assert outcome.ends() == STOPPED_FIRST
 
@@ -88,7 +78,7 @@ async def test_f17_a_gap_through_the_stop_is_booked_as_it_traded(
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["liquidate", "adl"])
 async def test_f17_what_the_exchange_closes_halts_its_symbol(tmp_path: Path, kind: str) -> None:
-    outcome = await held(tmp_path, while_open(kind, symbol="ETHUSDT"))
+    outcome = await struck(tmp_path, while_open(kind, symbol="ETHUSDT"))
     assert outcome.violations() == []
     assert outcome.ends() == {"binance_usdm": ["liquidation"], "binance_spot": ["take_profit"]}
     assert any("liquidated" in text for text in outcome.events("symbol_halted"))
@@ -96,7 +86,7 @@ async def test_f17_what_the_exchange_closes_halts_its_symbol(tmp_path: Path, kin
 
 @pytest.mark.slow
 async def test_f18_what_somebody_else_buys_is_not_ours(tmp_path: Path) -> None:
-    outcome = await held(
+    outcome = await struck(
         tmp_path, while_open("foreign_order", symbol="ETHUSDT", side="BUY", quantity="0.05")
     )
     # Theirs stays at the exchange; the executor has never held it.
@@ -126,14 +116,14 @@ async def test_f18_what_somebody_else_buys_is_not_ours(tmp_path: Path) -> None:
 async def test_f18_changes_by_hand_leave_ours_protected(
     tmp_path: Path, faults: list[Fault]
 ) -> None:
-    outcome = await held(tmp_path, *faults)
+    outcome = await struck(tmp_path, *faults)
     assert outcome.violations() == []
     assert outcome.ends() == TAKEN
 
 
 @pytest.mark.slow
 async def test_f18_in_hedge_mode_nothing_is_entered_on_margin(tmp_path: Path) -> None:
-    outcome = await held(tmp_path, before_entry("foreign_mode"))
+    outcome = await struck(tmp_path, before_entry("foreign_mode"))
     assert outcome.violations() == []
     assert outcome.ends() == {"binance_usdm": [], "binance_spot": ["take_profit"]}
 
@@ -150,7 +140,7 @@ async def test_f18_in_hedge_mode_nothing_is_entered_on_margin(tmp_path: Path) ->
 async def test_f21_rules_that_change_refuse_entries_and_end_nothing(
     tmp_path: Path, fault: Fault
 ) -> None:
-    outcome = await held(tmp_path, fault)
+    outcome = await struck(tmp_path, fault)
     assert outcome.violations() == []
     assert outcome.ends() == {venue: [] for venue in VENUES}
     assert outcome.events("order_failed") != []
@@ -159,7 +149,7 @@ async def test_f21_rules_that_change_refuse_entries_and_end_nothing(
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["restart", "maintenance"])
 async def test_f25_an_exchange_that_restarts_is_reconciled(tmp_path: Path, kind: str) -> None:
-    outcome = await held(tmp_path, while_open(kind, seconds=3.0))
+    outcome = await struck(tmp_path, while_open(kind, seconds=3.0))
     assert outcome.violations() == []
     assert outcome.ends() == TAKEN
 
@@ -172,7 +162,7 @@ async def test_f25_an_entry_that_a_rollback_takes_back_is_said_and_given_up(
     tmp_path: Path,
 ) -> None:
     rolled = {"kind": "restart", "seconds": 2.0, "rollback": True, "at": at(BEFORE_ENTRY) + 60_500}
-    outcome = await held(tmp_path, before_entry("checkpoint"), rolled)
+    outcome = await struck(tmp_path, before_entry("checkpoint"), rolled)
     # The trades that the exchange forgot are the only difference.
     assert {text.split(":")[0] for text in outcome.violations()} == {"I3"}
     assert len(outcome.events("position_corrected")) == len(VENUES)

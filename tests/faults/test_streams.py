@@ -15,14 +15,14 @@ from tests.faults.drill import (
     Outcome,
     before_entry,
     hold,
+    struck,
     while_open,
 )
 
 
 async def held(folder: Path, *faults: Fault) -> Outcome:
     """A drill that ends as a clean run does, with equal ledgers."""
-    outcome = await hold(folder, Drill(faults, extra=SOON))
-    assert outcome.struck > 0
+    outcome = await struck(folder, *faults)
     assert outcome.violations() == []
     assert outcome.ends() == TAKEN
     return outcome

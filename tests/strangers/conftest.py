@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.waiting import until
 
 SAMPLE = Path("data_lake/sample/candles_1m")
 READY_S = 60.0
@@ -110,10 +111,4 @@ def running(command: list[str], folder: Path, name: str, **env: str) -> Iterator
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = 180.0) -> Any:
     """Wait until ``condition`` is true and return its value."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.5)
-    raise AssertionError(f"{what}: not within {seconds:g} s")
+    return until(what, condition, seconds, every_s=0.5)

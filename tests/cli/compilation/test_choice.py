@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from cli.compilation.choice import plain_search_seconds, uses_compiled
 from cli.compilation.worker import CompileOrder
+from tests.waiting import until
 from trading.candles import MINUTE_MS, CandleColumns
 from trading.errors import SettingsError
 from trading.jit.compiler import current_folder, enable
@@ -119,10 +119,7 @@ def test_plain_and_compiled_commands_print_the_same_bits() -> None:
 def test_the_second_run_finds_what_was_compiled_behind_the_first(tmp_path: Path) -> None:
     first, said = results("auto", tmp_path)
     assert "compiling in the background" in said
-    deadline = time.monotonic() + 110.0
-    while len(list(tmp_path.rglob("*.compiled"))) < 2:
-        assert time.monotonic() < deadline, "nothing was compiled behind the run"
-        time.sleep(0.2)
+    until("two compiled parts", lambda: len(list(tmp_path.rglob("*.compiled"))) >= 2, 110.0)
     second, said = results("auto", tmp_path)
     assert second == first
     assert said == ""
