@@ -191,3 +191,69 @@ def test_a_level_is_met_by_the_touch_of_a_price_or_of_a_candle(rules, touch, rea
     assert long(rules).on_price(touch, 0) == Exit(reason, touch)
     met = walked.candle(100, max(100, touch), min(100, touch), 100)
     assert met == Exit(reason, touch)
+
+
+# Shares of powers of two: every level is met to the last digit.
+
+
+@pytest.mark.parametrize(("side", "near", "armed"), [(1, 191.0, 192.0), (-1, 65.0, 64.0)])
+def test_the_trailing_stop_is_armed_by_the_profit_to_the_last_digit(side, near, armed):
+    position = Position(side, 128.0, 1.0, 0, ExitRules(trailing_stop=0.25, trailing_arm=0.5))
+    assert position.on_price(near, 0) is None
+    assert position.trailing_price is None
+    assert position.on_price(armed, 0) is None
+    level = armed * (1.0 - side * 0.25)
+    assert position.trailing_price == level
+    assert position.watched_prices == [level]
+    assert position.on_price(level + side * 0.5, 0) is None
+    assert position.on_price(level, 0) == Exit("trailing_stop", level)
+
+
+def test_a_trailing_stop_at_the_entry_takes_no_profit():
+    rules = ExitRules(trailing_stop=0.25)
+    position = Position(1, 96.0, 1.0, 0, rules)
+    assert position.on_price(128.0, 0) is None
+    assert position.trailing_price is None  # it would lie at 96, the entry
+    assert position.on_price(129.0, 0) is None
+    assert position.trailing_price == 96.75
+    from_entry = Position(1, 96.0, 1.0, 0, ExitRules(trailing_stop=0.25, trailing_from="entry"))
+    assert from_entry.trailing_price == 72.0
+    assert from_entry.on_price(72.0, 0) == Exit("trailing_stop", 72.0)
+    short = Position(-1, 96.0, 1.0, 0, ExitRules(trailing_stop=0.25, trailing_from="entry"))
+    assert short.trailing_price == 120.0
+
+
+@pytest.mark.parametrize(("side", "touch"), [(1, 72.0), (-1, 120.0)])
+def test_a_candle_that_opens_or_closes_on_the_trailing_stop_meets_it(side, touch):
+    rules = ExitRules(trailing_stop=0.25, trailing_from="entry")
+    beyond, before = touch - side, touch + side
+    for path in (
+        (touch, before, beyond, before),
+        (before, before, touch, before),
+        (before, 96.0, touch, 96.0),
+    ):
+        first, one, other, close = path
+        walked = WalkedPosition(side, 96.0, rules)
+        met = walked.candle(first, max(one, other), min(one, other), close)
+        assert met == Exit("trailing_stop", touch)
+    walked = WalkedPosition(side, 96.0, rules)
+    assert walked.candle(before, max(96.0, before), min(96.0, before), before) is None
+
+
+def test_levels_at_one_price_are_met_in_the_order_of_their_checks():
+    both = ExitRules(stop_loss=0.25, emergency_stop=0.25, trailing_stop=0.25, trailing_from="entry")
+    for side, touch in ((1, 72.0), (-1, 120.0)):
+        walked = WalkedPosition(side, 96.0, both)
+        far = 96.0 - side * 48.0
+        assert walked.candle(96, max(96, far), min(96, far), 96) == Exit("emergency_stop", touch)
+        assert WalkedPosition(side, 96.0, both).price(touch) == Exit("emergency_stop", touch)
+        no_emergency = ExitRules(stop_loss=0.25, trailing_stop=0.25, trailing_from="entry")
+        walked = WalkedPosition(side, 96.0, no_emergency)
+        assert walked.candle(96, max(96, far), min(96, far), 96) == Exit("stop_loss", touch)
+
+
+def test_an_average_range_of_nothing_gives_no_stop():
+    assert long(ExitRules(atr_multiplier=2.0), atr=0.0).stop_price is None
+    assert long(ExitRules(atr_multiplier=0.5), atr=0.5).stop_price == 99.75
+    assert long(ExitRules(stop_loss=0.25, atr_multiplier=2.0), atr=1.0).stop_price == 75.0
+    assert long(ExitRules(stop_loss=0.5)).best_price == 100.0
