@@ -115,6 +115,7 @@ def run_tests(
     ``mutant``: path and text of a module, None for the project as it is. ``limits``: seconds of
     the processor for one test and for all of them.
     """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (int(limits[1]), int(limits[1]) + 5))
     output = os.open(report.with_suffix(".txt"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)

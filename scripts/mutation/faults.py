@@ -33,8 +33,8 @@ _HINTS = {"annassign", "tfpdef", "decorator", "import_from", "import_name"}
 class Fault:
     """One place where an operator applies.
 
-    ``key`` stays the same while lines move: file, operator, the line's text, and which of the
-    operator's places with that text it is. ``line`` counts from 1.
+    ``key`` stays the same while lines move: file, class and function, operator, the line's text,
+    and which of the operator's places with that text it is. ``line`` counts from 1.
     """
 
     path: str
@@ -76,12 +76,14 @@ def find_faults(path: str) -> list[Fault]:
     for name in _operators():
         positions = plugins.get_operator(name)().mutation_positions
         places = [(node, start[0]) for node in nodes for start, _ in positions(node)]
-        seen: Counter[str] = Counter()
+        seen: Counter[tuple[str, str]] = Counter()
         for occurrence, (node, line) in enumerate(places):
             text = lines[line - 1].strip()
-            seen[text] += 1
+            place = _place_of(node)
+            seen[place, text] += 1
             if not _is_hint(node):
-                key = f"{path}: {name.removeprefix('core/')} {seen[text]} of: {text}"
+                which = f"{name.removeprefix('core/')} {seen[place, text]}"
+                key = f"{path}: {place}: {which} of: {text}"
                 found.append(Fault(path, name, occurrence, line, key))
     return found
 
@@ -98,6 +100,17 @@ def sample_of(faults: Sequence[Fault], size: int, seed: int) -> list[Fault]:
 @cache
 def _operators() -> tuple[str, ...]:
     return tuple(name for name in plugins.operator_names() if _OPERATORS.fullmatch(name))
+
+
+def _place_of(node: Any) -> str:
+    """Return the classes and functions around a syntax node, the outer one first."""
+    names: list[str] = []
+    above = node
+    while above is not None:
+        if getattr(above, "type", "") in ("funcdef", "classdef"):
+            names.insert(0, above.name.value)
+        above = getattr(above, "parent", None)
+    return ".".join(names) or "module"
 
 
 def _is_hint(node: Any) -> bool:

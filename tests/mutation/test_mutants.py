@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -27,17 +28,22 @@ def test_that_fails_without_a_fault():
     assert least(2, 1) == 2
 """
 SETTINGS = """modules = ["trading/*.py"]
+compiled = []
 left_out = []
 
+[first]
+
 [tests]
-
-[[survivors]]
-fault = "trading/toy.py: NumberReplacer 1 of: LIMIT = 7"
+"""
+EQUIVALENT = """[[equivalent]]
 reason = "nothing reads it"
+faults = ["trading/toy.py: module: NumberReplacer 1 of: LIMIT = 7"]
 
-[[survivors]]
-fault = "trading/toy.py: ReplaceComparisonOperator_Lt_LtE 1 of: return a if a < b else b"
+[[equivalent]]
 reason = "equal numbers are the same"
+faults = [
+    "trading/toy.py: least: ReplaceComparisonOperator_Lt_LtE 1 of: return a if a < b else b",
+]
 """
 
 
@@ -61,6 +67,7 @@ def project(tmp_path: Path) -> Path:
         ("trading/toy.py", MODULE),
         ("tests/trading/test_toy.py", TESTS),
         ("tests/mutants.toml", SETTINGS),
+        ("tests/equivalent_mutants.toml", EQUIVALENT),
     ):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
@@ -74,25 +81,55 @@ def test_survivors_are_named_and_killed_faults_are_not_tried_again(project: Path
     assert first.returncode == 1, first.stderr
     assert "left out, it fails or lasts without a fault: " in first.stdout
     # The other change of the number is listed, and so is the comparison.
-    assert (
-        "survived (1 tests passed): trading/toy.py: NumberReplacer 2 of: LIMIT = 7" in first.stdout
-    )
+    survivor = "survived (1 tests passed): trading/toy.py: module: NumberReplacer 2 of: LIMIT = 7"
+    assert survivor in first.stdout
     assert first.stdout.count("survived (") == 1
     killed = len((project / ".work" / "mutants.jsonl").read_text().splitlines())
     assert f"killed {killed} of {killed + 1}: " in first.stdout
+    assert "0 without a verdict, 2 equivalent" in first.stdout
     second = run(project, "--verbose")
+    assert f"{killed} were killed by earlier runs" in second.stdout
     assert "3/3 " in second.stdout, second.stderr
     assert f"killed {killed} of {killed + 1}: " in second.stdout
 
 
-def test_the_list_of_survivors_names_no_fault_that_is_gone_or_killed(project: Path) -> None:
-    listed = SETTINGS + (
-        '\n[[survivors]]\nfault = "trading/toy.py: AddNot 9 of: gone"\nreason = "old"\n'
-        '\n[[survivors]]\nfault = "trading/toy.py: ReplaceComparisonOperator_Lt_Gt 1 of:'
-        ' return a if a < b else b"\nreason = "wrong"\n'
+def test_the_list_of_equivalents_names_no_fault_that_is_gone_or_killed(project: Path) -> None:
+    listed = EQUIVALENT + (
+        '\n[[equivalent]]\nreason = "old"\n'
+        'faults = ["trading/toy.py: module: AddNot 9 of: gone"]\n'
+        '\n[[equivalent]]\nreason = "wrong"\nfaults = ["trading/toy.py: least:'
+        ' ReplaceComparisonOperator_Lt_Gt 1 of: return a if a < b else b"]\n'
     )
-    (project / "tests" / "mutants.toml").write_text(listed)
+    (project / "tests" / "equivalent_mutants.toml").write_text(listed)
     done = run(project)
     assert done.returncode == 1
-    assert "listed, but not in the code: trading/toy.py: AddNot 9 of: gone" in done.stdout
-    assert "killed now, take it off the list: trading/toy.py: ReplaceComparison" in done.stdout
+    assert "listed, but not in the code: trading/toy.py: module: AddNot 9 of: gone" in done.stdout
+    assert "killed now, take it off the list: trading/toy.py: least: ReplaceComp" in done.stdout
+
+
+def test_nothing_begins_after_the_budget_and_nothing_is_left_behind(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / "left"
+    left.mkdir()
+    monkeypatch.setenv("TMPDIR", str(left))
+    done = run(project, "--budget", "0.001", "--workers", "1")
+    assert "the budget ended before" in done.stdout
+    assert list(left.iterdir()) == []
+
+
+def test_every_listed_equivalent_is_a_fault_of_its_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "scripts/mutants.py", "--list", "--only", *_listed_modules()],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2_000:] + done.stderr
+
+
+def _listed_modules() -> list[str]:
+    with (ROOT / "tests" / "equivalent_mutants.toml").open("rb") as file:
+        groups = tomllib.load(file)["equivalent"]
+    return sorted({fault.partition(": ")[0] for group in groups for fault in group["faults"]})
