@@ -9,21 +9,26 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from executor.builder import Executor
 from executor.bus.events import AnyEvent, EventType
 from executor.market_data.lockstep import sandbox_status
 from executor.model import InstrumentId
-from executor.notifications.discord import DiscordAlerts
+from executor.notifications.delivery import AlertDelivery
 from executor.operations.commands import OperatorCommands
 from executor.operations.control_socket import ControlServer
+from executor.operations.daily_summary import DailySummary
+from executor.operations.heartbeat import Heartbeat
 from executor.operations.key_check import check_key
 from executor.operations.live_notice import announce_unproven
 from executor.operations.metrics import MetricsServer
 from executor.operations.position_alerts import PositionAlerts
-from executor.operations.scheduler import Scheduler
+from executor.operations.scheduler import Job, Scheduler
 from executor.operations.settings_reload import SettingsWatch, reload_settings
 from executor.operations.status import Status
 from executor.runtime.systemd import notify
+from executor.settings import Mode
 from executor.venues.interface import Venue
 from executor.venues.retry import CONNECT_WITHIN_S, until_answered
 from lake.releases import Release
@@ -31,6 +36,8 @@ from lake.releases import Release
 log = logging.getLogger(__name__)
 
 FINISHED_POLL_S = 0.25
+SUMMARY_LOOK_S = 20.0
+SAY_WITHIN_S = 2.0
 STOP_WITHIN_S = 10.0
 """Longer than an unprotected position may last: a stop does not leave one behind."""
 
@@ -39,7 +46,11 @@ class App:
     """Runs one `Executor` until a stop is requested."""
 
     def __init__(
-        self, executor: Executor, settings_file: Path, delivery: DiscordAlerts | None = None
+        self,
+        executor: Executor,
+        settings_file: Path,
+        delivery: AlertDelivery | None = None,
+        heartbeat_url: SecretStr | None = None,
     ) -> None:
         self._x = executor
         self._delivery = delivery
@@ -52,6 +63,8 @@ class App:
         )
         self._settings_file = settings_file
         settings = executor.services.settings
+        self._heartbeat = Heartbeat(settings.paths.state, heartbeat_url)
+        self._summary = DailySummary(executor)
         port = settings.metrics.port
         self._metrics = MetricsServer(executor, self._status, port) if port is not None else None
         commands = OperatorCommands(executor, self._status, self._stop.set, self.reload)
@@ -119,7 +132,7 @@ class App:
         log.info("guarded in %.2f s", time.monotonic() - started)
         await x.rollout.connect(x.rollout.symbols(release))
         symbols = await self._start_market(release)
-        for name, every_s, job in self._scheduler.late_jobs():
+        for name, every_s, job in (*self._scheduler.late_jobs(), *self._daily_jobs()):
             self._loop(name, self._scheduler.forever(name, every_s, job))
         if x.lockstep is not None:
             self._loop("lockstep", x.lockstep.run())
@@ -128,7 +141,35 @@ class App:
         self._status.state = "running"
         await self._scheduler.once("status", self._scheduler.write_status)
         notify("READY=1")
+        self._announce("executor started")
         log.info("ready in %.2f s", time.monotonic() - started, extra={"symbols": symbols})
+
+    def _daily_jobs(self) -> list[tuple[str, float, Job]]:
+        """The heartbeat, from now on, and the summary; a replay is no day of anybody's."""
+        services = self._services
+        jobs: list[tuple[str, float, Job]] = [
+            ("heartbeat", services.settings.alerts.heartbeat_s, self._beat)
+        ]
+        if services.settings.mode is not Mode.REPLAY:
+            jobs.append(("daily summary", SUMMARY_LOOK_S, self._summary.look))
+        return jobs
+
+    async def _beat(self) -> None:
+        if self._scheduler.reconciles:
+            await self._heartbeat.beat()
+
+    def _announce(self, title: str) -> None:
+        """Say that a run begins or ends; a replay ends many a time and is not said."""
+        services, release = self._services, self._x.releases.current
+        if services.settings.mode is Mode.REPLAY:
+            return
+        held = sorted(holding.symbol for holding in self._x.portfolio.holdings())
+        services.alerts.send(
+            title,
+            mode=services.settings.mode.value,
+            release=release.release_id if release is not None else "none",
+            **{"open positions": ", ".join(held) or "none"},
+        )
 
     def _subscribe(self) -> None:
         self._x.subscribe_market()
@@ -207,6 +248,11 @@ class App:
                 await services.activity.wait_idle()
         except TimeoutError:
             log.warning("stopped with work in progress: %s", ", ".join(services.activity.names))
+        if self._status.state == "running":
+            self._announce("executor stopped")
+        if self._delivery is not None:
+            services.ledger.flush()
+            await self._delivery.drain(SAY_WITHIN_S)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

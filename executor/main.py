@@ -12,8 +12,8 @@ from executor.app import App
 from executor.builder import build
 from executor.ledger.store import Ledger
 from executor.market_data.lockstep import sandbox_status
-from executor.notifications.alerts import Alerts, LogAlerts
-from executor.notifications.discord import DiscordAlerts
+from executor.notifications.all_channels import alert_channels
+from executor.notifications.delivery import AlertDelivery
 from executor.runtime.clock import Clock, ReplayClock, WallClock
 from executor.runtime.lock import single_account, single_instance
 from executor.runtime.logs import setup
@@ -71,8 +71,7 @@ async def _run(
     clock = await _clock(settings)
     alerts = _alerts(settings, keys, ledger, clock)
     executor = build(settings, clock, ledger, _connections(settings, keys), alerts)
-    delivery = alerts if isinstance(alerts, DiscordAlerts) else None
-    app = App(executor, settings_file, delivery)
+    app = App(executor, settings_file, alerts, keys.alerts.heartbeat)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, app.reload, "SIGHUP")
     interrupted = asyncio.Event()
@@ -123,11 +122,10 @@ def _masker(settings: Settings, keys: Keys) -> Masker:
     return Masker(keys.texts(), masked)
 
 
-def _alerts(settings: Settings, keys: Keys, ledger: Ledger, clock: Clock) -> Alerts:
-    if keys.webhook is None:
-        return LogAlerts()
-    url = keys.webhook.get_secret_value()
-    return DiscordAlerts(url, ledger.outbox, clock.now_ms, _masker(settings, keys))
+def _alerts(settings: Settings, keys: Keys, ledger: Ledger, clock: Clock) -> AlertDelivery:
+    channels = alert_channels(keys.alerts)
+    masker = _masker(settings, keys)
+    return AlertDelivery(channels, ledger.outbox, settings.alerts, clock.now_ms, masker)
 
 
 async def _clock(settings: Settings) -> Clock:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from executor.model import InstrumentId, venue_of
+from executor.runtime.alert_settings import AlertAddresses, AlertSettings, alert_addresses
 from executor.runtime.database_url import problem_of
 from executor.runtime.env_file import read_env
 from executor.venues.registry import get_venue
@@ -35,9 +36,7 @@ from trading.errors import SettingsError
 DEFAULT_VENUE = "binance_usdm"
 KEY_VARIABLE = "NOCTURNE_{name}_KEY"
 SECRET_VARIABLE = "NOCTURNE_{name}_SECRET"
-WEBHOOK_VARIABLE = "NOCTURNE_WEBHOOK_URL"
 LEDGER_PASSWORD_VARIABLE = "NOCTURNE_LEDGER_PASSWORD"
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Mode(StrEnum):
@@ -209,6 +208,7 @@ class Settings(_Section):
     live: LiveSettings = LiveSettings()
     metrics: MetricsSettings = MetricsSettings()
     ledger: LedgerSettings = LedgerSettings()
+    alerts: AlertSettings = AlertSettings()
     foreign: str = Field(default="halt", pattern="^(halt|ignore)$")
     """What a foreign position does to its symbol."""
 
@@ -279,19 +279,19 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What must stay secret: API keys by venue, and the URL for alerts."""
+    """What must stay secret: API keys by venue, and where alerts go."""
 
     venues: Mapping[str, ApiKey]
-    webhook: SecretStr | None = None
-    """URL for alerts in Discord's format; whoever knows it can post there."""
+    alerts: AlertAddresses = field(default_factory=AlertAddresses)
     ledger: SecretStr | None = None
     """Password of the ledger's database."""
 
     def texts(self) -> tuple[str, ...]:
         """All secrets in clear text, for masking."""
         parts = [part for found in self.venues.values() for part in (found.key, found.secret)]
-        parts += [secret for secret in (self.webhook, self.ledger) if secret is not None]
-        return tuple(dict.fromkeys(part.get_secret_value() for part in parts))
+        parts += [self.ledger] if self.ledger is not None else []
+        found = [part.get_secret_value() for part in parts]
+        return tuple(dict.fromkeys([*found, *self.alerts.texts]))
 
 
 def load_settings(path: Path) -> Settings:
@@ -362,13 +362,13 @@ def load_keys(
         for name, venue in settings.venues.items()
     }
     password = known.get(LEDGER_PASSWORD_VARIABLE, "")
-    return Keys(found, _webhook(known), SecretStr(password) if password else None)
+    return Keys(found, alert_addresses(known), SecretStr(password) if password else None)
 
 
-def load_webhook(settings_file: Path) -> SecretStr | None:
-    """Return the URL for alerts alone: from the environment, else from `.env` as `load_keys`."""
+def load_addresses(settings_file: Path) -> AlertAddresses:
+    """Return the addresses of alerts: from the environment, else from `.env` as `load_keys`."""
     env_file = settings_file.resolve().parent / ".env"
-    return _webhook(_known(env_file, os.environ))
+    return alert_addresses(_known(env_file, os.environ))
 
 
 def _known(env_file: Path, environment: Mapping[str, str]) -> dict[str, str]:
@@ -379,15 +379,3 @@ def _known(env_file: Path, environment: Mapping[str, str]) -> dict[str, str]:
 
 def _variables(name: str) -> tuple[str, str]:
     return KEY_VARIABLE.format(name=name), SECRET_VARIABLE.format(name=name)
-
-
-def _webhook(known: dict[str, str]) -> SecretStr | None:
-    url = known.get(WEBHOOK_VARIABLE, "")
-    if not url:
-        return None
-    parts = urlsplit(url)
-    if not parts.hostname or parts.scheme not in ("http", "https"):
-        raise SettingsError(f"{WEBHOOK_VARIABLE} is not a URL; copy it from the channel's settings")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise SettingsError(f"{WEBHOOK_VARIABLE} must begin with https://: the URL is a secret")
-    return SecretStr(url)

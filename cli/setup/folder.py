@@ -32,8 +32,12 @@ _KEYS = """\
 # exchange need the right to trade, never to withdraw, and should be bound to your address.
 NOCTURNE_BINANCE_KEY=sandbox
 NOCTURNE_BINANCE_SECRET=sandbox
-# Alerts go here in the format of a Discord webhook (https only); try it: nocturne alerts test
+# Alerts go to a Discord webhook, and to Telegram, mail and others by the URLs of Apprise, separated
+# by spaces; try it: nocturne alerts test
 #NOCTURNE_WEBHOOK_URL=
+#NOCTURNE_APPRISE_URLS=
+# An outside check that tells you when this executor no longer asks for it.
+#NOCTURNE_HEARTBEAT_URL=
 """
 _IGNORED = "config/.env\ndata_lake/\nimport/\nstate/\n.work/\n"
 

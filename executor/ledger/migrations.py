@@ -186,6 +186,13 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         update meta set name = 'day_baseline:USDT' where name = 'day_baseline';
         """,
     ),
+    (
+        "0005_alert_channels",
+        """
+        alter table alerts add column level integer not null default 1;
+        alter table alerts add column delivered_to text not null default '';
+        """,
+    ),
 )
 
 

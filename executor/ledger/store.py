@@ -20,6 +20,7 @@ import orjson
 
 from executor.bus.events import AnyEvent
 from executor.ledger.connection import LedgerConnection
+from executor.ledger.daily_figures import DailyFigures
 from executor.ledger.history import LedgerHistory
 from executor.ledger.outbox import Outbox
 from executor.ledger.records import OrderRow, PositionRow
@@ -53,6 +54,7 @@ class Ledger:
         self._connection = SqliteConnection(store) if isinstance(store, Path) else store
         self._held = False
         self.outbox = Outbox(self._connection)
+        self.daily = DailyFigures(self._connection)
         self.history = LedgerHistory(self._connection)
 
     @property

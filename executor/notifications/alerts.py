@@ -1,6 +1,6 @@
 """Alerts to a person: the interface, and alerts that only go to the log.
 
-`executor.notifications.discord` delivers them.
+`executor.notifications.delivery` delivers them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,11 @@ class Alerts(Protocol):
         """Queue a message; never blocks and never raises."""
         ...
 
+    @property
+    def failing_s(self) -> float:
+        """For how long a channel has taken nothing although something waits for it."""
+        ...
+
 
 class LogAlerts:
     """Write alerts to the log at warning level."""
@@ -25,3 +30,8 @@ class LogAlerts:
     def send(self, title: str, **fields: object) -> None:
         """Write one log line per alert."""
         log.warning("alert: %s", title, extra={"alert": {k: str(v) for k, v in fields.items()}})
+
+    @property
+    def failing_s(self) -> float:
+        """The log is always there."""
+        return 0.0

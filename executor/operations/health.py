@@ -16,6 +16,7 @@ MOST_QUEUED = 500
 MOST_REFUSED = 3
 """Refused values within a minute; a single one is counted, and is no illness of a stream."""
 MOST_OFFSET_MS = 1_000
+MOST_UNDELIVERED_S = 300.0
 
 
 def health(x: Executor, status: Status) -> dict[str, Any]:
@@ -43,6 +44,13 @@ def health(x: Executor, status: Status) -> dict[str, Any]:
         "warm_up": (warm, f"{state['warmup_current']} of {state['warmup_total']}"),
         "protection": (not unprotected, unprotected),
         "release": (state["release_valid"], state["release"]),
+        "alerts": (
+            services.alerts.failing_s < MOST_UNDELIVERED_S,
+            {
+                "waiting": services.ledger.counts()["alerts_waiting"],
+                "failing_s": round(services.alerts.failing_s, 1),
+            },
+        ),
         "entries": (x.trading_state.entries, x.trading_state.why or "on"),
     }
     report = {name: {"ok": ok, "value": value} for name, (ok, value) in checks.items()}

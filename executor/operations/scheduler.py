@@ -121,9 +121,14 @@ class Scheduler:
             # A replay checks at each candle instead: its result must not depend on wall time.
             self._x.daily_loss.check_all()
 
+    @property
+    def reconciles(self) -> bool:
+        """Whether reconciliation runs: without it the executor only looks alive."""
+        return time.monotonic() - self._reconciled < RECONCILE_HANGS_S
+
     async def write_status(self) -> None:
         """Write the status file; notify systemd only while reconciliation runs as well."""
-        if time.monotonic() - self._reconciled < RECONCILE_HANGS_S:
+        if self.reconciles:
             notify("WATCHDOG=1")
         self._status.write()
 

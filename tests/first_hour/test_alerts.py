@@ -42,8 +42,8 @@ def test_a_test_alert_arrives(tmp_path: Path) -> None:
     with webhook(204) as (url, got):
         said = piped(["alerts", "test"], tmp_path, NOCTURNE_WEBHOOK_URL=url)
     assert said.status == 0
-    assert said.text == "delivered: the server took the test alert\n"
-    assert "Test alert" in str(got[0]["content"])
+    assert said.text == "discord: delivered, the server took the test alert\n"
+    assert "test alert" in str(got[0]["content"])
 
 
 def test_the_address_is_read_beside_the_settings(tmp_path: Path) -> None:

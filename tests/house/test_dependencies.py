@@ -48,8 +48,6 @@ TOOL = "a command of the Makefile"
 PLUGIN = "pytest loads it"
 
 NOT_IMPORTED: dict[tuple[str, str], str] = {
-    ("base", "apprise"): PLANNED,
-    ("base", "discord-webhook"): PLANNED,
     ("base", "pydantic-settings"): "the flows read their settings with it; all use its pydantic",
     (
         "base",

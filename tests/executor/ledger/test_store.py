@@ -196,7 +196,7 @@ def test_an_alert_waits_until_it_is_delivered_even_over_a_restart(store: Store) 
     first.outbox.add(1, "one", {"symbol": "BTCUSDT"})
     first.outbox.add(2, "two\0", {})
     (one, _) = first.outbox.waiting(10)
-    first.outbox.delivered([one.id])
+    first.outbox.delivered([one.id], "discord", ["discord"])
     first.close()
     second = store.open()
     assert [alert.title.strip("\0\ufffd") for alert in second.outbox.waiting(10)] == ["two"]
