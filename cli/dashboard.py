@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -10,7 +12,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-    help="The executor in a browser, live and read-only.\n\n"
+    help="The executor in a browser, live, with its controls.\n\n"
     "Example: nocturne dashboard run --settings config/settings.toml",
 )
 SETTINGS = typer.Option(..., "--settings", help="Settings file of the executor (TOML).")
@@ -28,12 +30,19 @@ def run(
     from dashboard.app import DashboardSettings
     from dashboard.password import read_hash
     from dashboard.server import serve
+    from executor.operations.control_socket import call
     from executor.settings import load_settings
 
     paths = load_settings(settings).paths
+
+    def control(command: str, arguments: Mapping[str, str]) -> dict[str, Any]:
+        return call(paths.state, command, **arguments)
+
     stored = read_hash(paths.state)
     typer.echo(f"http://127.0.0.1:{port}/ (Ctrl-C ends it)")
-    serve(DashboardSettings(paths.state, paths.published, stored, str(settings), port=port))
+    serve(
+        DashboardSettings(paths.state, paths.published, stored, str(settings), port=port), control
+    )
 
 
 @app.command()

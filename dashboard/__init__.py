@@ -1,1 +1,1 @@
-"""The dashboard: a process of its own that shows what the executor does, and only reads."""
+"""The dashboard: a process of its own that shows what the executor does, and passes commands on."""

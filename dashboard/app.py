@@ -17,11 +17,12 @@ import orjson
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from dashboard.controls import ACTIONS, Control, perform
 from dashboard.guard import COOKIE, Guard
 from dashboard.live import LiveState
 from dashboard.password import matches
 from dashboard.releases import release_part
-from dashboard.sessions import LONGEST_S, Sessions, Throttle, same
+from dashboard.sessions import LONGEST_S, LoginSession, Sessions, Throttle, same
 
 PAGES = {"": "Now", "trades": "Trades", "research": "Research", "control": "Control", "log": "Log"}
 ASSETS = {".css": "text/css", ".js": "text/javascript"}
@@ -50,8 +51,9 @@ class DashboardSettings:
 class Dashboard:
     """The application with its sessions and its live state."""
 
-    def __init__(self, settings: DashboardSettings) -> None:
+    def __init__(self, settings: DashboardSettings, control: Control | None = None) -> None:
         self._settings = settings
+        self._control = control
         self._sessions = Sessions(time.monotonic)
         self._throttle = Throttle(time.monotonic)
         self._hashing = asyncio.Lock()
@@ -76,6 +78,7 @@ class Dashboard:
         app.get("/login")(self._login_page)
         app.post("/login")(self._login)
         app.post("/logout")(self._logout)
+        app.post("/control/{command}")(self._act)
         app.get("/static/{path:path}")(self._asset)
         app.websocket("/live")(self._follow)
         app.get("/{page}")(self._page)
@@ -92,7 +95,21 @@ class Dashboard:
         values: dict[str, Any] = {"page": page, "csrf": request.scope["session"].csrf}
         if page == "research":
             values["release"] = await asyncio.to_thread(release_part, self._settings.published)
+        if page == "control":
+            session: LoginSession = request.scope["session"]
+            values |= await self._live.controllable()
+            values |= {"actions": ACTIONS, "notice": session.notice}
+            session.notice = None
         return self._html(f"{page or 'now'}.html.j2", settings=self._settings, **values)
+
+    async def _act(self, request: Request, command: str) -> Response:
+        """Send a command of the operator to the executor; the next page says what became of it."""
+        session: LoginSession = request.scope["session"]
+        form = await _form(request)
+        if not same(session.csrf, form.get("csrf", "")):
+            return self._html("missing.html.j2", 403, page=None, csrf=None)
+        session.notice = await asyncio.to_thread(perform, self._control, command, form)
+        return RedirectResponse("/control", status_code=303)
 
     async def _login_page(self) -> Response:
         return self._html("login.html.j2", page=None, csrf=None, fault="")

@@ -23,6 +23,7 @@ QUERIES = {
     "wallets": "select asset, sum(equity) as equity from equity"
     " where time = (select max(time) from equity) group by asset order by asset",
     "stops": "select * from orders where leg in ('sl', 'tp') order by created_at",
+    "alerts": "select count(*) as waiting from alerts where delivered_at is null",
     "sums": "select count(*) as count, coalesce(sum(realized_pnl - fees > 0), 0) as won,"
     " coalesce(sum(fees), 0) as fees from positions where closed_at is not null",
 }

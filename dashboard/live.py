@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.ledger_reader import LedgerReader
-from dashboard.snapshot import snapshot
+from dashboard.snapshot import open_positions, snapshot, strategies
 
 EVERY_S = 0.4
 
@@ -60,6 +60,12 @@ class LiveState:
                 self._number += 1
                 self._parts = parts
                 self._changed |= dict.fromkeys(changed, self._number)
+
+    async def controllable(self) -> dict[str, Any]:
+        """Return the open positions and the strategies that a command can name."""
+        async with self._reading:
+            rows, status = await asyncio.to_thread(lambda: (self._ledger.read(), self._status()))
+        return {"positions": open_positions(rows), "strategies": strategies(rows, status)}
 
     def _read(self) -> dict[str, Any]:
         return snapshot(self._ledger.read(), self._status(), time.time())

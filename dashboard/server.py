@@ -7,15 +7,18 @@ from contextlib import suppress
 import uvicorn
 
 from dashboard.app import Dashboard, DashboardSettings
+from dashboard.controls import Control
 
 
-def serve(settings: DashboardSettings) -> None:
+def serve(settings: DashboardSettings, control: Control | None = None) -> None:
     """Listen on the given address of this machine until SIGINT or SIGTERM.
+
+    ``control`` sends the operator's commands to the executor.
 
     The access log is off: a line a request tells nothing that the executor's log does not.
     """
     config = uvicorn.Config(
-        Dashboard(settings).app,
+        Dashboard(settings, control).app,
         host=settings.host,
         port=settings.port,
         log_level="warning",

@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dashboard.controls import CommandResult
+
 IDLE_S = 30 * 60.0
 LONGEST_S = 12 * 3600.0
 FREE_FAILURES = 5
@@ -22,6 +24,8 @@ class LoginSession:
     csrf: str
     began: float
     seen: float
+    notice: CommandResult | None = None
+    """What the last command led to, until a page has shown it."""
 
 
 class Sessions:

@@ -19,7 +19,10 @@ NOT_RESTING = frozenset(
     {"intent", "sent", "unknown", "filled", "cancelled", "expired", "rejected", "dead"}
 )
 WHY = ("reason", "why", "text", "error")
-POSITION_HEAD = ["Symbol", "Strategy", "Side", "Quantity", "Entry", "Stop", "Target", "Opened"]
+POSITION_HEAD = [
+    *("Symbol", "Strategy", "Side", "Quantity", "Entry", "Price", "To stop", "Profit"),
+    *("Stop", "Target", "Opened"),
+]
 TRADE_HEAD = ["Closed", "Symbol", "Strategy", "Side", "Entry", "Exit", "After fees", "Reason"]
 LOG_HEAD = ["Time", "Event", "Symbol", "What"]
 
@@ -33,7 +36,7 @@ def snapshot(rows: Mapping[str, Sequence[Row]], status: Row | None, now_s: float
         "executor": executor_state(status, now_s),
         "facts": facts(rows, status),
         "equity": equity_panel(rows["equity"]),
-        "positions": table(POSITION_HEAD, [position_row(p, rows["stops"]) for p in rows["open"]]),
+        "positions": table(POSITION_HEAD, position_rows(rows, status)),
         "trades": table(TRADE_HEAD, [trade_row(row) for row in rows["closed"]]),
         "log": table(LOG_HEAD, [log_row(row) for row in rows["events"]]),
     }
@@ -92,6 +95,8 @@ def facts(rows: Mapping[str, Sequence[Row]], status: Row | None) -> list[dict[st
         fact("Closed trades", sums["count"], "count", note=f"{sums['won']} won"),
         fact("Fees", sums["fees"], "number"),
     ]
+    if rows["alerts"] and (waiting := rows["alerts"][0]["waiting"]):
+        found.append(fact("Alerts waiting", waiting, "count", "warn"))
     if status is not None:
         silence = float((status.get("market_stream") or {}).get("silent_s", 0.0))
         found.append(fact("Market silent", silence, "seconds"))
@@ -132,18 +137,61 @@ def trigger_cell(position: Row, orders: Sequence[Row], leg: str) -> Cell:
     return cell(float(order["trigger_price"] or 0.0), "price")
 
 
-def position_row(row: Row, orders: Sequence[Row]) -> list[Cell]:
-    """Show one open position."""
+def position_rows(rows: Mapping[str, Sequence[Row]], status: Row | None) -> list[list[Cell]]:
+    """Show the open positions with the prices that the executor last named."""
+    held = (status or {}).get("positions", ())
+    prices = {(one["venue"], one["symbol"]): one.get("price") for one in held}
+    return [
+        position_row(row, rows["stops"], prices.get((row["venue"], row["symbol"])))
+        for row in rows["open"]
+    ]
+
+
+def position_row(row: Row, orders: Sequence[Row], price: float | None = None) -> list[Cell]:
+    """Show one open position; its profit is before fees, at ``price``."""
+    entry, stop = float(row["entry_price"]), alive_order(row, orders, "sl")
+    distance = profit = None
+    if price:
+        profit = row["side"] * (price - entry) * float(row["quantity"])
+        if stop is not None and stop["trigger_price"]:
+            distance = row["side"] * (1 - float(stop["trigger_price"]) / price)
     return [
         cell(row["symbol"]),
         cell(row["strategy"]),
         cell("long" if row["side"] > 0 else "short"),
         cell(row["quantity"]),
-        cell(float(row["entry_price"]), "price"),
+        cell(entry, "price"),
+        cell(price, "price"),
+        cell(distance, "share"),
+        cell(profit, "change", signed_tone(profit or 0.0)),
         trigger_cell(row, orders, "sl"),
         trigger_cell(row, orders, "tp"),
         cell(row["opened_at"], "time"),
     ]
+
+
+def open_positions(rows: Mapping[str, Sequence[Row]]) -> list[dict[str, str]]:
+    """Return what can be closed, under the name that is the only one of its kind."""
+    return [
+        {
+            "name": f"{row['symbol']}.{row['venue']}",
+            "symbol": str(row["symbol"]),
+            "side": "long" if row["side"] > 0 else "short",
+            "quantity": str(row["quantity"]),
+            "strategy": str(row["strategy"]),
+        }
+        for row in rows["open"]
+    ]
+
+
+def strategies(rows: Mapping[str, Sequence[Row]], status: Row | None) -> list[dict[str, Any]]:
+    """Return the strategies of an executor that can switch them; none where it cannot."""
+    if status is None or "strategies_off" not in status:
+        return []
+    off = set(status["strategies_off"])
+    known = {str(row["strategy"]) for row in (*rows["open"], *rows["closed"])} | off
+    known |= set(status.get("strategies", ()))
+    return [{"name": name, "off": name in off} for name in sorted(known)]
 
 
 def trade_row(row: Row) -> list[Cell]:

@@ -101,6 +101,11 @@ def call(state: Path, command: str, **arguments: str) -> dict[str, Any]:
             client.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
             with client.makefile("rb") as answer:
                 body: dict[str, Any] = orjson.loads(answer.readline())
+        except TimeoutError as error:
+            raise SettingsError(
+                f"the executor has not answered within {TIMEOUT_S:g} s, and may still do it; look"
+                " at its state before you repeat the command"
+            ) from error
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
             raise SettingsError(

@@ -1,4 +1,4 @@
-"""A heartbeat for a check outside: when it stops, somebody is told by others than this process."""
+"""A heartbeat for a check outside: when it stops, others than this process raise the alarm."""
 
 from __future__ import annotations
 

@@ -69,6 +69,7 @@ class Status:
                     "side": h.row.side,
                     "quantity": str(h.row.quantity),
                     "entry_price": h.row.entry_price,
+                    "price": x.portfolio.slot(h.symbol).last_price,
                     "protected": h.protected,
                     "promise": PROMISE[services.venue_of(h.symbol).capabilities.protection],
                     "resting": sorted(h.resting),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -27,6 +28,10 @@ pytestmark = [
 DEADLINE_MS = 60_000
 """A busy machine may take long to load a page; what is measured has a figure of its own."""
 PASSWORD = "correct horse battery"
+MODES = (
+    "select json_extract(data, '$.halt') as m from events where type = 'entries_changed'"
+    " and json_extract(data, '$.by') = 'operator' order by rowid"
+)
 PAGES = ("", "trades", "research", "control", "log")
 
 
@@ -138,3 +143,42 @@ def test_the_page_says_offline_when_nobody_answers(browser: Browser, bench: Benc
     with served(bench) as address:
         page, _ = logged_in(browser, address)
     expect(page.locator("#stream")).to_have_text("offline", timeout=DEADLINE_MS)
+
+
+def test_the_operator_pauses_resumes_flattens_and_stops_from_the_page(
+    browser: Browser, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path, Replay(utc("2025-06-20T14:00"), 5.0))
+    try:
+        process = bench.start()
+        with served(bench) as address:
+            page, trouble = logged_in(browser, address, 390)
+            page.goto(f"{address}/control")
+            notice = page.locator(".notice")
+            page.get_by_role("button", name="Pause entries").click()
+            expect(notice).to_contain_text("Entries are off", timeout=DEADLINE_MS)
+            _typed(page, "resume", "RESUME")
+            expect(notice).to_contain_text("Entries are on", timeout=DEADLINE_MS)
+            _typed(page, "flatten", "FLATTEN")
+            expect(notice).to_contain_text(
+                "Flat: the exchange shows no position", timeout=DEADLINE_MS
+            )
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+            _typed(page, "stop", "STOP")
+            expect(notice).to_contain_text("Stopping", timeout=DEADLINE_MS)
+            assert process.wait(timeout=60) == 0
+            expect(page.locator("#executor")).to_contain_text("stopped", timeout=DEADLINE_MS)
+            page.get_by_role("button", name="Pause entries").click()
+            expect(notice).to_contain_text("no executor answers", timeout=DEADLINE_MS)
+            assert trouble == []
+        modes = [row["m"] for row in bench.rows(MODES)]
+        assert modes == ["entries-off", "running", "flatten"]
+    finally:
+        bench.close()
+
+
+def _typed(page: Page, command: str, word: str) -> None:
+    """Type the word of a command and send it by the keyboard."""
+    field = page.locator(f"form[action='/control/{command}'] input[name=typed]")
+    field.fill(word)
+    field.press("Enter")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, APIWebSocketRoute
+from yarl import URL
 
 from dashboard.app import Dashboard, DashboardSettings
 from dashboard.password import read_hash, store_password
@@ -30,6 +31,14 @@ class Client:
     app: FastAPI
     http: aiohttp.ClientSession
     home: str
+    sent: list[tuple[str, dict[str, str]]]
+    """What reached the executor."""
+
+    async def token(self) -> str:
+        """Log in, and return the token that the forms of the session carry."""
+        await self.log_in()
+        page = (await self.ask("GET", "/control"))[1]
+        return page.split('name="csrf" value="')[1].split('"')[0]
 
     async def ask(
         self, method: str, path: str, form: dict[str, str] | None = None, **headers: str
@@ -66,12 +75,19 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     published = tmp_path / "published"
-    app = Dashboard(DashboardSettings(state, published, read_hash(state), port=port)).app
+    sent: list[tuple[str, dict[str, str]]] = []
+
+    def control(command: str, arguments: Mapping[str, str]) -> dict[str, Any]:
+        sent.append((command, dict(arguments)))
+        return {"entries": False, "why": f"paused {NASTY}"}
+
+    settings = DashboardSettings(state, published, read_hash(state), port=port)
+    app = Dashboard(settings, control).app
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     jar = aiohttp.CookieJar(unsafe=True)  # it keeps cookies of an address, too
     async with aiohttp.ClientSession(cookie_jar=jar) as http:
-        yield Client(app, http, f"http://127.0.0.1:{port}")
+        yield Client(app, http, f"http://127.0.0.1:{port}", sent)
     server.should_exit = True
     await task
 
@@ -85,7 +101,7 @@ async def test_every_route_but_the_open_ones_is_closed_without_a_login(client: C
             assert await client.first_message(client.home) == 4401
             continue
         for method in route.methods:
-            path = route.path.replace("{page}", "trades")
+            path = route.path.replace("{page}", "trades").replace("{command}", "pause")
             status, _, headers = await client.ask(method, path)
             assert (status, headers["location"]) == (303, "/login"), path
 
@@ -170,3 +186,76 @@ async def test_hostile_text_reaches_the_page_only_as_data(client: Client) -> Non
         assert NASTY not in (await client.ask("GET", f"/{page}"))[1]
     message = await client.first_message(client.home)
     assert NASTY in message["parts"]["trades"]["rows"][0][2]["value"]
+
+
+async def test_a_command_needs_the_token_the_origin_and_a_login(client: Client) -> None:
+    assert (await client.ask("POST", "/control/pause", {"csrf": "x"}))[2]["location"] == "/login"
+    token = await client.token()
+    right = {"csrf": token}
+    assert (await client.ask("POST", "/control/pause", {}))[0] == 403
+    assert (await client.ask("POST", "/control/pause", {"csrf": "guess"}))[0] == 403
+    assert (await client.ask("POST", "/control/pause", right, origin="http://evil.example"))[
+        0
+    ] == 403
+    assert (await client.ask("POST", "/control/pause", right, host="evil.example"))[0] == 403
+    assert (await client.ask("GET", "/control/pause"))[0] in (404, 405)
+    assert client.sent == []
+    status, _, headers = await client.ask("POST", "/control/pause", right)
+    assert (status, headers["location"]) == (303, "/control")
+    assert client.sent == [("pause", {})]
+
+
+async def test_the_token_of_another_session_is_refused(client: Client) -> None:
+    other = await client.token()
+    await client.log_in()  # a new session, with a token of its own
+    assert (await client.ask("POST", "/control/pause", {"csrf": other}))[0] == 403
+    assert client.sent == []
+
+
+async def test_the_outcome_is_shown_once_and_as_text(client: Client) -> None:
+    await client.ask("POST", "/control/pause", {"csrf": await client.token()})
+    page = (await client.ask("GET", "/control"))[1]
+    assert "Entries are off: paused &lt;img" in page
+    assert NASTY not in page
+    assert "Entries are off" not in (await client.ask("GET", "/control"))[1]
+
+
+@pytest.mark.parametrize(
+    ("command", "typed"),
+    [
+        *(("flatten", ""), ("flatten", "STOP"), ("stop", "flatten"), ("resume", "")),
+        *(("close", ""), ("close", "ETHUSDT"), ("freeze", ""), ("reload", ""), ("nonsense", "")),
+    ],
+)
+async def test_without_the_word_nothing_is_done(client: Client, command: str, typed: str) -> None:
+    form = {"csrf": await client.token(), "typed": typed, "symbol": "BTCUSDT.binance_usdm"}
+    assert (await client.ask("POST", f"/control/{command}", form))[0] == 303
+    assert client.sent == []
+    assert "Not done" in (await client.ask("GET", "/control"))[1]
+
+
+@pytest.mark.parametrize(
+    ("command", "typed", "arguments"),
+    [
+        ("flatten", "flatten", {}),
+        ("stop", " STOP ", {}),
+        ("resume", "RESUME", {}),
+        ("close", "BTCUSDT", {"symbol": "BTCUSDT.binance_usdm"}),
+        ("strategy", "", {"strategy": "breakout", "state": "off"}),
+    ],
+)
+async def test_with_the_word_the_command_goes_out_once(
+    client: Client, command: str, typed: str, arguments: dict[str, str]
+) -> None:
+    await client.ask(
+        "POST", f"/control/{command}", {"csrf": await client.token(), "typed": typed, **arguments}
+    )
+    assert client.sent == [(command, arguments)]
+
+
+async def test_no_page_and_no_address_shows_the_session(client: Client) -> None:
+    await client.log_in()
+    cookie = client.http.cookie_jar.filter_cookies(URL(client.home))["nocturne-session"].value
+    for page in ("", "trades", "research", "control", "log"):
+        _, text, headers = await client.ask("GET", f"/{page}")
+        assert cookie not in text + headers.get("location", "")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dashboard.ledger_reader import LedgerReader
-from dashboard.snapshot import executor_state, snapshot
+from dashboard.snapshot import executor_state, position_row, snapshot, strategies
 from tests.dashboard.ledgers import DAY, add, add_position, make_ledger
 from trading.candles import HOUR_MS
 
@@ -24,13 +24,35 @@ def values(row: list[dict[str, Any]]) -> list[Any]:
 def test_an_open_position_shows_where_its_stop_rests(tmp_path: Path) -> None:
     make_ledger(tmp_path)
     (row,) = seen(tmp_path)["positions"]["rows"]
-    assert values(row)[:6] == ["BTCUSDT", "breakout", "long", "0.5", 100.0, 98.5]
+    assert values(row)[:5] == ["BTCUSDT", "breakout", "long", "0.5", 100.0]
+    assert values(row)[8] == 98.5
+
+
+def test_a_price_gives_the_profit_and_the_distance_to_the_stop(tmp_path: Path) -> None:
+    make_ledger(tmp_path)
+    held = {"venue": "binance_usdm", "symbol": "BTCUSDT", "price": 102.0}
+    rows = LedgerReader(tmp_path / "ledger.sqlite").read()
+    (row,) = snapshot(rows, {"positions": [held]}, 0.0)["positions"]["rows"]
+    assert values(row)[5:8] == [102.0, 1 - 98.5 / 102, 1.0]
+    assert (row[6]["unit"], row[7]["tone"]) == ("share", "good")
+    short = {**rows["open"][0], "side": -1}
+    assert position_row(short, [], 102.0)[7] == {"value": -1.0, "unit": "change", "tone": "bad"}
+
+
+def test_strategies_can_be_switched_where_the_executor_can(tmp_path: Path) -> None:
+    make_ledger(tmp_path)
+    rows = LedgerReader(tmp_path / "ledger.sqlite").read()
+    assert strategies(rows, {}) == []
+    found = strategies(rows, {"strategies_off": ["breakout", "momentum"]})
+    assert {"name": "breakout", "off": True} in found
+    assert {"name": "momentum", "off": True} in found
+    assert len(found) == 3
 
 
 def test_an_open_position_without_a_stop_is_red_and_counted(tmp_path: Path) -> None:
     add_position(make_ledger(tmp_path), 3, "SOLUSDT", None)
     parts = seen(tmp_path)
-    assert parts["positions"]["rows"][1][5] == {"value": "✗ none", "unit": "text", "tone": "bad"}
+    assert parts["positions"]["rows"][1][8] == {"value": "✗ none", "unit": "text", "tone": "bad"}
     facts = {one["label"]: (one["value"], one["tone"]) for one in parts["facts"]}
     assert facts["Without a stop"] == (1, "bad")
 

@@ -1,0 +1,121 @@
+"""What an operator may do from the page: each command with its words and its confirmation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trading.errors import NocturneError
+
+Control = Callable[[str, Mapping[str, str]], dict[str, Any]]
+"""Sends a command with its arguments to the executor and returns its answer; may block."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorAction:
+    """A command of the control socket as the page offers it."""
+
+    command: str
+    label: str
+    text: str
+    word: str = ""
+    """What must be typed before it is done; empty where it only tightens or is easily undone."""
+
+
+ACTIONS: tuple[OperatorAction, ...] = (
+    OperatorAction(
+        "pause",
+        "Pause entries",
+        "No new entries, restarts included; open positions stay protected.",
+    ),
+    OperatorAction(
+        "reduce", "Reduce only", "Send nothing that opens a position or makes one larger."
+    ),
+    OperatorAction("resume", "Resume", "Lift every halt: entries are on again.", "RESUME"),
+    OperatorAction(
+        "sync", "Compare now", "Compare positions, orders and balance with the exchange."
+    ),
+    OperatorAction(
+        "flatten",
+        "Close everything",
+        "Close every position at market, later fills included, until you resume.",
+        "FLATTEN",
+    ),
+    OperatorAction(
+        "stop",
+        "Stop the executor",
+        "End the process cleanly: protective orders stay at the exchange, nothing moves them.",
+        "STOP",
+    ),
+)
+BY_COMMAND = {action.command: action for action in ACTIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """What a command led to, for the next page."""
+
+    tone: str
+    text: str
+
+
+def perform(control: Control | None, command: str, form: Mapping[str, str]) -> CommandResult:
+    """Check a form and send its command; every refusal says what to do instead."""
+    if control is None:
+        return CommandResult("bad", "Not done: this dashboard cannot reach an executor.")
+    typed = form.get("typed", "").strip()
+    arguments: dict[str, str] = {}
+    if command == "close":
+        arguments["symbol"] = symbol = form.get("symbol", "")
+        if not symbol or typed.casefold() not in (
+            symbol.casefold(),
+            symbol.split(".")[0].casefold(),
+        ):
+            return CommandResult(
+                "bad", f"Not done: type {symbol.split('.')[0] or 'the symbol'} to close it."
+            )
+    elif command == "strategy":
+        arguments = {name: form.get(name, "") for name in ("strategy", "state")}
+        if arguments["state"] not in ("on", "off") or not arguments["strategy"]:
+            return CommandResult("bad", "Not done: choose a strategy, and on or off.")
+    else:
+        action = BY_COMMAND.get(command)
+        if action is None:
+            return CommandResult("bad", "Not done: there is no such command.")
+        if typed.casefold() != action.word.casefold():
+            return CommandResult("bad", f"Not done: type {action.word} to confirm.")
+    try:
+        answer = control(command, arguments)
+    except NocturneError as error:
+        return CommandResult("bad", f"No answer: {error}.")
+    return result_of(command, arguments, answer)
+
+
+def result_of(
+    command: str, arguments: Mapping[str, str], answer: Mapping[str, Any]
+) -> CommandResult:
+    """Say in a sentence what the executor answered."""
+    if "error" in answer:
+        return CommandResult("bad", f"{command}: {answer['error']}")
+    match command:
+        case "close":
+            return CommandResult("good", f"Closed: {answer.get('closed', arguments['symbol'])}.")
+        case "flatten":
+            left = ", ".join(map(str, answer.get("positions") or ()))
+            if answer.get("flat"):
+                return CommandResult(
+                    "good", "Flat: the exchange shows no position. Entries stay off."
+                )
+            return CommandResult("bad", f"Not flat: the exchange still shows {left}.")
+        case "stop":
+            return CommandResult("warn", "Stopping: protective orders stay at the exchange.")
+        case "sync":
+            return CommandResult("good", "Compared with the exchange.")
+        case "strategy":
+            return CommandResult("good", f"{arguments['strategy']} is {arguments['state']}.")
+        case _:
+            entries = "on" if answer.get("entries") else f"off: {answer.get('why')}"
+            return CommandResult(
+                "good" if answer.get("entries") else "warn", f"Entries are {entries}."
+            )
