@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Generic, Protocol, TypeVar
 
 from sandbox.api.encoded_bars import EncodedBars
@@ -37,6 +38,9 @@ class VenueEngine(Protocol):
 
     def resting(self, symbol: str) -> Levels:
         """Return the accounts' resting orders in a symbol's book."""
+
+    def supplied(self, symbol: str) -> dict[str, Decimal] | None:
+        """Return what each side can still fill; None where nothing limits it."""
 
 
 E = TypeVar("E", bound=VenueEngine)
@@ -81,7 +85,9 @@ class BaseExchange(Generic[E, H]):
     def show_books(self, symbols: Iterable[str]) -> None:
         """Show the accounts' resting orders in the books of ``symbols``."""
         for symbol in symbols:
-            self.hub.rest(symbol, self.engine.resting(symbol), self.now)
+            left = self.engine.supplied(symbol)
+            moved = left is not None and self.feeds[symbol].show_left(left)
+            self.hub.rest(symbol, self.engine.resting(symbol), self.now, moved=moved)
 
     def audience_changed(self) -> None:
         """Tell a lockstep clock whether anybody listens to market data of any venue."""

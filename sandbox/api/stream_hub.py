@@ -151,9 +151,9 @@ class StreamHub(ABC):
                 self._send_book(symbol, time)
         return self.messages > before
 
-    def rest(self, symbol: str, levels: Levels, time: int) -> None:
-        """Show the accounts' resting orders in a symbol's book and send the change."""
-        if self._feeds[symbol].rest(levels):
+    def rest(self, symbol: str, levels: Levels, time: int, *, moved: bool = False) -> None:
+        """Show the accounts' resting orders in a book; send what changed or has ``moved``."""
+        if self._feeds[symbol].rest(levels) or moved:
             self._send_book(symbol, time)
 
     def send_event(self, symbol: str, kind: str, event: Mapping[str, Any]) -> None:

@@ -1,8 +1,9 @@
 """The displayed book: the market's levels merged with the accounts' orders, never crossed.
 
 The market's depth is not recorded: its levels lie one tick apart, from best bid and ask on, and the
-price of a level fixes its quantity. When an order beyond the market's best price still waits,
-because the recorded volume of its minute is used up, the levels that it crosses are not shown.
+price of a level fixes its quantity. Where the recorded volume limits fills, each side shows one
+level, with all that can still fill there, and none when that is used up. When an order beyond the
+market's best price still waits for volume, the levels that it crosses are not shown.
 """
 
 from __future__ import annotations
@@ -46,12 +47,15 @@ def level_quantity(instrument: ExchangeInstrument, price: Decimal) -> Decimal:
 class DisplayedBook:
     """The displayed book of one symbol; ``rested`` holds the accounts' orders.
 
+    ``left`` is what the best bid and the best ask can still fill (None: no limit).
+
     Prices and quantities have the decimals of tick and step, unless ``decimals`` is given.
     """
 
     def __init__(self, decimals: int | None = None) -> None:
         self._decimals = decimals
         self.rested: Levels = ({}, {})
+        self.left: tuple[Decimal, Decimal] | None = None
         self._instrument: ExchangeInstrument | None = None
         self._levels: dict[int, tuple[str, str]] = {}
         self._published: tuple[Side, Side] | None = None
@@ -61,7 +65,7 @@ class DisplayedBook:
         self, instrument: ExchangeInstrument, bid: Decimal, ask: Decimal, count: int
     ) -> tuple[Side, Side]:
         """Return bids and asks as price -> quantity texts, best first."""
-        if self.rested[0] or self.rested[1]:
+        if self.left is not None or self.rested[0] or self.rested[1]:
             return self._merged(instrument, bid, ask, count)
         highest, lowest = int(bid / instrument.tick), int(ask / instrument.tick)
         level = self._level
@@ -75,7 +79,7 @@ class DisplayedBook:
         self, instrument: ExchangeInstrument, bid: Decimal, ask: Decimal
     ) -> tuple[tuple[str, str], tuple[str, str]]:
         """Return best bid and best ask as (price, quantity); zeros for an empty side."""
-        if not self.rested[0] and not self.rested[1]:
+        if self.left is None and not self.rested[0] and not self.rested[1]:
             self._forget(instrument)
             highest, lowest = int(bid / instrument.tick), int(ask / instrument.tick)
             return self._level(instrument, highest), self._level(instrument, lowest)
@@ -108,24 +112,19 @@ class DisplayedBook:
             highest = min(bid, _tick_below(min(own_asks), tick))
         if own_bids:
             lowest = max(ask, _tick_above(max(own_bids), tick))
-        bids = [price for n in range(count) if (price := highest - n * tick) > 0]
-        asks = [lowest + n * tick for n in range(count)]
+        if self.left is None:
+            prices = (highest - n * tick for n in range(count))
+            bids = {price: level_quantity(instrument, price) for price in prices if price > 0}
+            asks = {
+                p: level_quantity(instrument, p) for p in (lowest + n * tick for n in range(count))
+            }
+        else:
+            bids = {bid: self.left[0]} if self.left[0] and bid == highest else {}
+            asks = {ask: self.left[1]} if self.left[1] and ask == lowest else {}
         return (
-            self._side(instrument, bids, own_bids, count, falling=True),
-            self._side(instrument, asks, own_asks, count, falling=False),
+            self._side_of(instrument, bids, own_bids, count, falling=True),
+            self._side_of(instrument, asks, own_asks, count, falling=False),
         )
-
-    def _side(
-        self,
-        instrument: ExchangeInstrument,
-        market: list[Decimal],
-        own: dict[Decimal, Decimal],
-        count: int,
-        *,
-        falling: bool,
-    ) -> Side:
-        quantities = {price: level_quantity(instrument, price) for price in market}
-        return self._side_of(instrument, quantities, own, count, falling=falling)
 
     def _side_of(
         self,

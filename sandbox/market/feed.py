@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -114,6 +115,15 @@ class SymbolFeed:
     def book_change(self) -> BookChange:
         """Return the book's change since the last call."""
         return self.displayed_book.change(self.instrument, self.bid, self.ask, self.update_id)
+
+    def show_left(self, left: Mapping[str, Decimal] | None) -> bool:
+        """Show what BUY and SELL orders can still fill (None: no limit); False: shown already."""
+        book, shown = self.displayed_book, None if left is None else (left["SELL"], left["BUY"])
+        if book.left == shown:
+            return False
+        book.left = shown
+        self.update_id += 1
+        return True
 
     def rest(self, levels: Levels) -> bool:
         """Show the accounts' resting orders; False when nothing has changed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from trading.candles import MINUTE_MS
 
 # The share of a minute's volume that is available at its first print.
 FIRST_SHARE = Decimal("0.25")
+NONE_USED = {"BUY": ZERO, "SELL": ZERO}
 
 
 class ReplayedEngine(Protocol):
@@ -47,11 +48,11 @@ class ReplayedEngine(Protocol):
     def on_price(self, symbol: str, price: Decimal) -> None:
         """Handle a trade."""
 
-    def supply(self, symbol: str, quantity: Decimal | None) -> None:
-        """Limit what may fill at the next print (None: no limit)."""
+    def supply(self, symbol: str, buys: Decimal | None, sells: Decimal | None = None) -> None:
+        """Limit what each side may fill at the next print (None: no limit)."""
 
-    def supplied(self, symbol: str) -> Decimal | None:
-        """Return what is left of the limit."""
+    def supplied(self, symbol: str) -> dict[str, Decimal] | None:
+        """Return what is left of the limits, by side."""
 
     def apply_funding(self, symbol: str, rate: Decimal) -> None:
         """Charge funding on every position."""
@@ -71,15 +72,15 @@ class PathLeg:
 
 @dataclass(eq=False)
 class SymbolWalker:
-    """Walks one symbol of one venue; ``used`` is the minute's volume that orders took."""
+    """Walks one symbol of one venue; ``used`` is the minute's volume that orders took, by side."""
 
     venue: str
     engine: ReplayedEngine
     feed: SymbolFeed
     bounded: bool
     mark: MarkRule | None = None
-    used: Decimal = ZERO
-    given: Decimal | None = None
+    used: dict[str, Decimal] = field(default_factory=lambda: dict(NONE_USED))
+    given: dict[str, Decimal] = field(default_factory=dict)
     low_first: bool = False
     goal: tuple[Decimal, Decimal] = (ZERO, ZERO)
     trades: tuple[RecordedTrade, ...] = ()
@@ -92,7 +93,7 @@ class SymbolWalker:
     def open_minute(self, minute: int) -> None:
         """Begin a minute with its full volume."""
         self.feed.open_minute(minute)
-        self.used, self.given = ZERO, None
+        self.used, self.given = dict(NONE_USED), {}
 
     def aim(self, time: int, price: Decimal) -> None:
         """Set ``price`` as the next target, and the mark price's own target with it."""
@@ -137,18 +138,24 @@ class SymbolWalker:
         self.engine.set_quote(symbol, self.feed.quote)
         if self.bounded and trade is not None:
             self.engine.supply(symbol, trade.quantity)
+            self.feed.show_left(self.engine.supplied(symbol))
         elif self.bounded:
             self.release_volume(symbol, time)
         self.engine.on_price(symbol, price)
+        if self.bounded:
+            self.feed.show_left(self.engine.supplied(symbol))
         return tick
 
     def release_volume(self, symbol: str, time: int) -> None:
         """Release the minute's recorded volume in step with time, starting at a quarter."""
-        left = self.engine.supplied(symbol)
-        if self.given is not None and left is not None:
-            self.used += self.given - left
+        left = self.engine.supplied(symbol) or {}
+        for side, given in self.given.items():
+            self.used[side] += given - left.get(side, given)
         share = max(FIRST_SHARE, min(Decimal(1), Decimal(time - self.feed.minute) / MINUTE_MS))
         total = self.feed.minute_volume() * share
         step = self.feed.instrument.step
-        self.given = max(ZERO, (total - self.used) // step * step)
-        self.engine.supply(symbol, self.given)
+        self.given = {
+            side: max(ZERO, (total - used) // step * step) for side, used in self.used.items()
+        }
+        self.engine.supply(symbol, self.given["BUY"], self.given["SELL"])
+        self.feed.show_left(self.given)

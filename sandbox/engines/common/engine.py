@@ -50,13 +50,17 @@ class BaseEngine(Generic[C, E]):
         """Return the resting bids and asks of all accounts: price -> quantity."""
         return order_book.levels(self.core.resting(symbol))
 
-    def supply(self, symbol: str, quantity: Decimal | None) -> None:
-        """Limit what may fill until the next print (None: no limit)."""
-        self.core.markets[symbol].supply = quantity
+    def supply(self, symbol: str, buys: Decimal | None, sells: Decimal | None = None) -> None:
+        """Limit what BUY and SELL orders may fill until the next print (None: no limit).
 
-    def supplied(self, symbol: str) -> Decimal | None:
-        """Return what is left of the limit."""
-        supply: Decimal | None = self.core.markets[symbol].supply
+        Without ``sells`` both sides have a budget of ``buys``.
+        """
+        found = None if buys is None else {"BUY": buys, "SELL": buys if sells is None else sells}
+        self.core.markets[symbol].supply = found
+
+    def supplied(self, symbol: str) -> dict[str, Decimal] | None:
+        """Return what is left of the limits, by side."""
+        supply: dict[str, Decimal] | None = self.core.markets[symbol].supply
         return supply
 
     def set_seen(self, symbol: str, bids: list[Level], asks: list[Level]) -> None:

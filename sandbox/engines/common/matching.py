@@ -68,7 +68,7 @@ def fillable(
 
 def _available(market: RecordedMarket, side: str, worst: Decimal, quantity: Decimal) -> Decimal:
     if market.seen is None or market.stale:
-        return market.at_most(quantity)
+        return market.at_most(side, quantity)
     levels = [x for x in market.offered(side) if better_or_equal(side, x.price, worst)]
     return sum((level.quantity for level in levels), ZERO)
 
@@ -83,9 +83,9 @@ def take(book: OrderBook, market: RecordedMarket, order: Any, worst: Decimal) ->
     near = [maker for maker in found if better_or_equal(order.side, maker.price, best)]
     _meet(book, order, near)
     if order.open and better_or_equal(order.side, best, worst):
-        quantity = market.at_most(order.remaining)
+        quantity = market.at_most(order.side, order.remaining)
         if quantity > 0:
-            market.consume(quantity)
+            market.consume(order.side, quantity)
             book.trade(order, quantity, best, maker=False)
     _meet(book, order, found[len(near) :])
 
@@ -137,7 +137,7 @@ def match_resting(book: OrderBook, market: RecordedMarket, price: Decimal) -> No
         if reached(order, price, market.bid, market.ask)
     ]
     for order in by_priority(through):
-        quantity = market.at_most(order.remaining) if order.open else ZERO
+        quantity = market.at_most(order.side, order.remaining) if order.open else ZERO
         if quantity > 0:
-            market.consume(quantity)
+            market.consume(order.side, quantity)
             book.trade(order, quantity, order.price, maker=True)

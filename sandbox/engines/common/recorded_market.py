@@ -22,14 +22,15 @@ class Level:
 class RecordedMarket:
     """What an engine knows about a symbol: its rules and its last price.
 
-    ``supply`` limits what may fill until the next print (None: no limit). ``seen`` are the levels
-    of a live market, bids and asks, best first (None: the market's depth is not known); while the
-    market is ``stale`` nothing of it can be filled.
+    ``supply`` limits what the orders of each side may fill until the next print (None: no limit).
+    The sides have budgets of their own: each traded unit had a buyer and a seller. ``seen`` are the
+    levels of a live market, bids and asks, best first (None: the market's depth is not known);
+    while the market is ``stale`` nothing of it can be filled.
     """
 
     instrument: ExchangeInstrument
     price: Decimal = ZERO
-    supply: Decimal | None = None
+    supply: dict[str, Decimal] | None = None
     quote: Quote | None = None
     seen: tuple[list[Level], list[Level]] | None = None
     stale: bool = False
@@ -93,13 +94,13 @@ class RecordedMarket:
         bidding = (side == "BUY") == (kind == "QUEUE")
         return max(self.instrument.tick, self.bid - away) if bidding else self.ask + away
 
-    def at_most(self, quantity: Decimal) -> Decimal:
-        """Return how much of ``quantity`` the recorded volume still covers."""
+    def at_most(self, side: str, quantity: Decimal) -> Decimal:
+        """Return how much of ``quantity`` the recorded volume still covers for ``side`` orders."""
         if self.stale:
             return ZERO
-        return quantity if self.supply is None else min(quantity, self.supply)
+        return quantity if self.supply is None else min(quantity, self.supply[side])
 
-    def consume(self, quantity: Decimal) -> None:
-        """Take from the recorded volume."""
+    def consume(self, side: str, quantity: Decimal) -> None:
+        """Take from the recorded volume of one side."""
         if self.supply is not None:
-            self.supply -= quantity
+            self.supply[side] -= quantity

@@ -63,6 +63,8 @@ class UsdmEngine(BaseEngine[UsdmCore, UsdmEvent]):
         market.price = price
         busy = [account for account in self.core.accounts.values() if account.busy(symbol)]
         matching.match_resting(UsdmBook(self.core), market, price)
+        if market.supply is not None:
+            orders.fill_waiting(self.core, symbol)
         for account in busy:
             conditional_orders.on_price(self.core, account, symbol)
             liquidation.check(self.core, account)
@@ -73,7 +75,7 @@ class UsdmEngine(BaseEngine[UsdmCore, UsdmEvent]):
         found = _triggers(core, symbol, "CONTRACT_PRICE")
         for account in core.accounts.values():
             for order in account.open_orders.values():
-                if order.symbol == symbol:
+                if order.symbol == symbol and order.price:
                     found.append(order.price - tick if order.side == "BUY" else order.price + tick)
         return [level for level in found if level > 0]
 

@@ -52,9 +52,28 @@ def place(core: UsdmCore, account: UsdmAccount, request: UsdmOrderRequest) -> Us
         raise error_codes.FOK_REJECTED()
     order = accept(core, account, request, quantity)
     matching.take(book, market, order, worst)
-    if order.open and (request.tif == "IOC" or request.type == "MARKET"):
+    if (
+        order.open
+        and (request.tif == "IOC" or request.type == "MARKET")
+        and not _waits(core, order)
+    ):
         settlement.end_order(core, account, order, "EXPIRED")
     return order
+
+
+def _waits(core: UsdmCore, order: UsdmOrder) -> bool:
+    """Whether a MARKET order waits for recorded volume: one that reduces must not be lost."""
+    bounded = core.markets[order.symbol].supply is not None
+    return bounded and order.type == "MARKET" and order.reduce_only
+
+
+def fill_waiting(core: UsdmCore, symbol: str) -> None:
+    """Trade what the market now offers to the MARKET orders that wait for volume."""
+    market = core.markets[symbol]
+    for account in core.accounts.values():
+        waiting = [o for o in account.open_orders.values() if o.symbol == symbol and not o.price]
+        for order in waiting:
+            matching.take(UsdmBook(core), market, order, market.worst(order.side))
 
 
 def _quantity(account: UsdmAccount, position: UsdmPosition, request: UsdmOrderRequest) -> Decimal:

@@ -47,12 +47,12 @@ class UsdmCore(BaseCore[UsdmMarket, UsdmAccount, UsdmEvent]):
         return self.last_algo_id
 
     def resting(self, symbol: str) -> list[UsdmOrder]:
-        """Return the open orders of all accounts in ``symbol``; each has a limit price."""
+        """Return the open orders of all accounts in ``symbol`` that have a limit price."""
         return [
             order
             for account in self.accounts.values()
             for order in account.open_orders.values()
-            if order.symbol == symbol
+            if order.symbol == symbol and order.price
         ]
 
     def record_order(self, order: UsdmOrder, execution: str, fill: UsdmFill | None = None) -> None:

@@ -43,9 +43,13 @@ class LadderBook(SeenBook):
     ) -> tuple[dict[str, str], dict[str, str]]:
         """Return bids and asks as price -> quantity texts, best first."""
         ladder, scale = self._rules.ladder, self._rules.scale
-        bids, asks = {}, {}
+        bids: dict[Decimal, Decimal] = {}
+        asks: dict[Decimal, Decimal] = {}
         own_bids, own_asks = self.rested
         lowest, highest = min(own_asks, default=None), max(own_bids, default=None)
+        if self.left is not None:
+            (sold, bought), count = self.left, 0
+            bids, asks = {bid: sold} if sold else {}, {ask: bought} if bought else {}
         for _ in range(min(count, UNITS)):
             if bid > 0 and (lowest is None or bid < lowest):
                 bids[bid] = level_quantity(instrument, bid) * scale
