@@ -115,7 +115,7 @@ def list_json(account: SpotAccount, found: OrderList) -> Json:
     """Return an order list as `GET /orderList` does."""
     return {
         "orderListId": found.list_id,
-        "contingencyType": "OCO",
+        "contingencyType": found.contingency,
         "listStatusType": found.status,
         "listOrderStatus": found.order_status,
         "listClientOrderId": found.client_id,
@@ -284,7 +284,7 @@ def list_status_event(event: ListChanged) -> Json:
         "E": event.time,
         "s": event.symbol,
         "g": event.list_id,
-        "c": "OCO",
+        "c": event.contingency,
         "l": event.status,
         "L": event.order_status,
         "r": "NONE",

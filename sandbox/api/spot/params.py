@@ -96,6 +96,31 @@ def list_legs(params: Params) -> tuple[SpotOrderRequest, SpotOrderRequest]:
     return _leg(params, "above"), _leg(params, "below")
 
 
+def triggering_legs(params: Params) -> tuple[SpotOrderRequest, list[SpotOrderRequest]]:
+    """Return the orders that `POST /orderList/oto` and `/otoco` request: working, pending."""
+    kind = params.need("workingType")
+    if kind not in ("LIMIT", "LIMIT_MAKER"):
+        raise error_codes.BAD_TYPE()
+    working = new_order(params.renamed(_names("working")))
+    if params.text("pendingType") is not None:
+        return working, [new_order(params.renamed(_names("pending")))]
+    params.need("pendingSide"), params.need("pendingQuantity"), params.need("pendingAboveType")
+    names = {f"pending{where}{name}": f"{where.lower()}{name}" for where in ("Above", "Below")
+             for name in LEG_NAMES}  # fmt: skip
+    pair = params.renamed(names | {"pendingSide": "side", "pendingQuantity": "quantity"})
+    return working, [_leg(pair, "above"), _leg(pair, "below")]
+
+
+SINGLE_NAMES = ("Type", "Side", "Price", "Quantity", "StopPrice", "TrailingDelta", "TimeInForce")
+LEG_NAMES = ("Type", "ClientOrderId", "Price", "StopPrice", "TrailingDelta", "TimeInForce")
+
+
+def _names(where: str) -> dict[str, str]:
+    """Return the names of a single order's parameters by those with the prefix ``where``."""
+    found = {f"{where}{name}": name[0].lower() + name[1:] for name in SINGLE_NAMES}
+    return found | {f"{where}ClientOrderId": "newClientOrderId"}
+
+
 def _leg(params: Params, where: str) -> SpotOrderRequest:
     kind = params.need(f"{where}Type")
     if kind not in ("LIMIT_MAKER", *CONDITIONAL):

@@ -8,7 +8,7 @@ from sandbox.api.pagination import newest
 from sandbox.api.requests import SIGNED, Route, names
 from sandbox.api.spot import account_json
 from sandbox.api.spot.call import SpotCall
-from sandbox.api.spot.params import client_id, list_legs, old_oco
+from sandbox.api.spot.params import client_id, list_legs, old_oco, triggering_legs
 from sandbox.engines.common import error_codes
 from sandbox.engines.spot import rejections
 from sandbox.engines.spot.model import OrderList, SpotOrderRequest
@@ -51,6 +51,21 @@ def place_old_oco(call: SpotCall) -> dict[str, Any]:
     """`POST /order/oco`: deprecated, still served."""
     above, below = old_oco(call.params)
     return _placed_list(call, above, below)
+
+
+def place_triggering(call: SpotCall) -> dict[str, Any]:
+    """`POST /orderList/oto` and `/otoco`: the response shows what was there before the trigger."""
+    working, pending = triggering_legs(call.params)
+    if len(pending) > 1:
+        _check_sides(pending[0].side, pending[0].type, pending[1].type)
+    ids = [leg.client_id for leg in (working, *pending) if leg.client_id]
+    if len(set(ids)) < len(ids):
+        raise rejections.SAME_LIST_IDS()
+    name, engine = client_id(call.params, "listClientOrderId"), call.exchange.engine
+    found = engine.place_triggering(call.account, working, pending, name)
+    shown = account_json.list_report_json(call.account, found)
+    engine.activate_due()
+    return shown
 
 
 def _find_list(call: SpotCall, client_name: str) -> OrderList | None:
@@ -98,6 +113,15 @@ LEG = "Type ClientOrderId IcebergQty Price StopPrice TrailingDelta TimeInForce S
 LIST_KNOWN = BOTH_LISTS | {
     f"{where}{name}" for where in ("above", "below") for name in (*LEG.split(), "StrategyType")
 }
+ORDER = "Type Side ClientOrderId Price Quantity StopPrice TrailingDelta TimeInForce IcebergQty"
+SHARED = names("symbol listClientOrderId newOrderRespType selfTradePreventionMode")
+WORKING = {f"working{name}" for name in (*ORDER.split(), "StrategyId", "StrategyType")}
+OTO_KNOWN = SHARED | WORKING | {name.replace("working", "pending") for name in WORKING}
+OTOCO_KNOWN = SHARED | WORKING | names("pendingSide pendingQuantity") | {
+    f"pending{where}{name}"
+    for where in ("Above", "Below")
+    for name in (*LEG.split(), "StrategyType")
+}  # fmt: skip
 OLD_OCO_KNOWN = BOTH_LISTS | names(
     "limitClientOrderId limitIcebergQty price stopClientOrderId stopPrice stopIcebergQty "
     "stopLimitPrice stopLimitTimeInForce trailingDelta"
@@ -109,6 +133,12 @@ ROUTES = {
         0,
         order=True,
         known=LIST_KNOWN,
+    ),
+    ("POST", "/api/v3/orderList/oto"): Route(
+        place_triggering, SIGNED, 0, order=True, known=OTO_KNOWN
+    ),
+    ("POST", "/api/v3/orderList/otoco"): Route(
+        place_triggering, SIGNED, 0, order=True, known=OTOCO_KNOWN
     ),
     ("POST", "/api/v3/order/oco"): Route(
         place_old_oco,

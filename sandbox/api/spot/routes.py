@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from sandbox.api.spot import rest_account, rest_market, rest_order_lists, rest_orders
+from sandbox.api.spot import (
+    rest_account,
+    rest_market,
+    rest_order_lists,
+    rest_orders,
+    rest_unrecorded,
+)
 
 ROUTES = {
     **rest_market.ROUTES,
     **rest_account.ROUTES,
     **rest_orders.ROUTES,
     **rest_order_lists.ROUTES,
+    **rest_unrecorded.ROUTES,
 }
 METHODS = {
     "ping": ("GET", "/api/v3/ping"),
@@ -35,6 +42,8 @@ METHODS = {
     "openOrders.status": ("GET", "/api/v3/openOrders"),
     "openOrders.cancelAll": ("DELETE", "/api/v3/openOrders"),
     "orderList.place.oco": ("POST", "/api/v3/orderList/oco"),
+    "orderList.place.oto": ("POST", "/api/v3/orderList/oto"),
+    "orderList.place.otoco": ("POST", "/api/v3/orderList/otoco"),
     "orderList.place": ("POST", "/api/v3/order/oco"),
     "orderList.status": ("GET", "/api/v3/orderList"),
     "orderList.cancel": ("DELETE", "/api/v3/orderList"),
@@ -44,6 +53,13 @@ METHODS = {
     "account.rateLimits.orders": ("GET", "/api/v3/rateLimit/order"),
     "allOrders": ("GET", "/api/v3/allOrders"),
     "allOrderLists": ("GET", "/api/v3/allOrderList"),
+    "executionRules": ("GET", "/api/v3/executionRules"),
+    "referencePrice": ("GET", "/api/v3/referencePrice"),
+    "referencePrice.calculation": ("GET", "/api/v3/referencePrice/calculation"),
+    "blockTrades.historical": ("GET", "/api/v3/historicalBlockTrades"),
+    "myAllocations": ("GET", "/api/v3/myAllocations"),
+    "myFilters": ("GET", "/api/v3/myFilters"),
+    "order.amendments": ("GET", "/api/v3/order/amendments"),
     "myTrades": ("GET", "/api/v3/myTrades"),
     "myPreventedMatches": ("GET", "/api/v3/myPreventedMatches"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from sandbox.api import market_json
 from sandbox.api.spot import market_json as spot_json
@@ -13,7 +13,7 @@ from sandbox.market.feed import SymbolFeed, TradePrint
 
 NAME = re.compile(
     r"^(?P<symbol>[a-z0-9]+)@"
-    r"(?P<kind>kline|aggTrade|trade|bookTicker|miniTicker|ticker|depth|avgPrice)"
+    r"(?P<kind>kline|aggTrade|trade|bookTicker|miniTicker|ticker|depth|avgPrice|referencePrice|blockTrade)"
     r"(?P<argument>_\w+|\d+)?(?:@(?:0ms|100ms|1000ms|\+08:00))?$"
 )
 # `!bookTicker` was retired before 2026.
@@ -34,7 +34,9 @@ def parse_old_stream(name: str) -> Stream | None:
 
 
 class SpotHub(StreamHub):
-    """The spot streams."""
+    """The spot streams; reference prices and block trades do not happen here."""
+
+    UNTICKED_KINDS: ClassVar[frozenset[str]] = frozenset({"referencePrice", "blockTrade"})
 
     def tick_event(self, stream: Stream, tick: TradePrint, rate: Any) -> Mapping[str, Any]:
         """Return a trade's event for a stream of any kind but klines."""

@@ -15,10 +15,12 @@ from sandbox.market.feed import SymbolFeed, TradePrint
 NAME = re.compile(
     r"^(?P<symbol>[a-z0-9]+)(?:_(?P<contract>perpetual))?@"
     r"(?P<kind>kline|continuousKline|aggTrade|trade|bookTicker|markPrice|miniTicker|ticker|depth|"
-    r"forceOrder)"
+    r"forceOrder|compositeIndex)"
     r"(?P<argument>_\w+|\d+)?(?:@(?P<pace>0ms|100ms|250ms|500ms|1s|3s))?$"
 )
 LIQUIDATION = "forceOrder"
+# Streams that exist, but nothing of what they tell happens here.
+SILENT = ("assetIndex", "compositeIndex", "contractInfo", "tradingSession")
 ALL_MARKET = {
     "!miniTicker@arr": "miniTicker",
     "!ticker@arr": "ticker",
@@ -26,6 +28,9 @@ ALL_MARKET = {
     "!markPrice@arr@1s": "markPrice",
     "!bookTicker": "bookTicker",
     "!forceOrder@arr": LIQUIDATION,
+    "!contractInfo": "contractInfo",
+    "!assetIndex@arr": "assetIndex",
+    "tradingSession": "tradingSession",
 }
 
 
@@ -45,7 +50,7 @@ def parse_stream(name: str) -> Stream | None:
 class UsdmHub(StreamHub):
     """The futures streams."""
 
-    UNTICKED_KINDS: ClassVar[frozenset[str]] = frozenset({LIQUIDATION})
+    UNTICKED_KINDS: ClassVar[frozenset[str]] = frozenset({LIQUIDATION, *SILENT})
 
     def kline_event(self, stream: Stream, event: Json) -> Json:
         """Return a bar's event in the form of the stream's kind."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from sandbox.engines.common.engine import BaseEngine
 from sandbox.engines.common.fees import Fees
 from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import money
-from sandbox.engines.spot import order_lists, orders, rejections
+from sandbox.engines.spot import filters, order_lists, orders, rejections
+from sandbox.engines.spot.matching import take
 from sandbox.engines.spot.model import (
+    PENDING,
     OrderList,
     SpotAccount,
     SpotEvent,
@@ -59,7 +61,7 @@ class SpotEngine(BaseEngine[SpotCore, SpotEvent]):
                     continue
                 if order.working:
                     found.append(order.price - tick if order.buying else order.price + tick)
-                else:
+                elif order.status != PENDING:
                     found.append(order.level or order.stop_price)
         return [level for level in found if level > 0]
 
@@ -113,6 +115,50 @@ class SpotEngine(BaseEngine[SpotCore, SpotEvent]):
             orders.accept(core, account, order)
         core.record_list(account, found)
         return found
+
+    def place_triggering(
+        self,
+        account: SpotAccount,
+        working: SpotOrderRequest,
+        pending: Sequence[SpotOrderRequest],
+        client_id: str,
+    ) -> OrderList:
+        """Accept an order and the one (OTO) or two (OTOCO) that its fill places, or none of them.
+
+        What a fill at once has triggered is placed by ``activate_due``, after the response.
+        """
+        core = self.core
+        market = core.market(working.symbol)
+        orders.check(core, market, account, working)
+        for leg in pending:
+            filters.check(market, account, leg)
+        if len(pending) > 1:
+            prices = [leg.stop_price or leg.price for leg in pending]
+            if not any(leg.trailing for leg in pending) and prices[0] <= prices[1]:
+                raise rejections.PRICE_RELATION()
+        first = orders.build(core, market, account, working)
+        orders.require_balance(core, market, account, first)
+        rest = [orders.build(core, market, account, leg, pending=True) for leg in pending]
+        core.last_list_id += 1
+        list_id = core.last_list_id
+        legs = [first, *rest]
+        ids = tuple(order.order_id for order in legs)
+        found = account.lists[list_id] = OrderList(
+            list_id, client_id or f"list{list_id}", working.symbol, account.name, ids, core.now,
+            pending=ids[1:],
+        )  # fmt: skip
+        for order in legs:
+            order.list_id = list_id
+            account.orders[order.order_id] = order
+        for order in legs:
+            orders.accept(core, account, order)
+        core.record_list(account, found)
+        take(core, market, first)
+        return found
+
+    def activate_due(self) -> None:
+        """Place the pending orders whose working order has filled."""
+        orders.activate_due(self.core)
 
     def cancel(self, account: SpotAccount, order: SpotOrder | None) -> SpotOrder:
         """Cancel an order (and its list) or raise ``ExchangeError``."""

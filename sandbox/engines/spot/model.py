@@ -9,7 +9,8 @@ from decimal import Decimal
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.common.orders import BaseFill, BaseOrder
 
-OPEN = ("NEW", "PARTIALLY_FILLED", "PENDING_NEW")
+PENDING = "PENDING_NEW"
+OPEN = ("NEW", "PARTIALLY_FILLED", PENDING)
 STOPS = ("STOP_LOSS", "STOP_LOSS_LIMIT")
 PROFITS = ("TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
 CONDITIONAL = (*STOPS, *PROFITS)
@@ -106,7 +107,7 @@ class SpotOrder(BaseOrder):
 
 @dataclass(slots=True)
 class OrderList:
-    """An OCO pair."""
+    """An OCO pair, or (OTO) an order and the one or two that are placed when it has filled."""
 
     list_id: int
     client_id: str
@@ -116,6 +117,17 @@ class OrderList:
     time: int
     status: str = "EXEC_STARTED"
     order_status: str = "EXECUTING"
+    pending: tuple[int, ...] = ()
+
+    @property
+    def contingency(self) -> str:
+        """The kind of the list, as the exchange names it."""
+        return "OTO" if self.pending else "OCO"
+
+    @property
+    def pair(self) -> tuple[int, ...]:
+        """The orders of which one ends the other, or the only pending one."""
+        return self.pending or self.order_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +136,19 @@ class SpotFill(BaseFill):
 
     list_id: int
     fee_asset: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpotAmendment:
+    """A quantity that was lowered from ``before``; ``number`` is that of its execution."""
+
+    symbol: str
+    order_id: int
+    client_id: str
+    number: int
+    before: Decimal
+    quantity: Decimal
+    time: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +197,7 @@ class ListChanged:
     status: str
     order_status: str
     orders: tuple[tuple[int, str], ...]
+    contingency: str = "OCO"
 
 
 SpotEvent = OrderReport | BalanceSnapshot | ListChanged | BalanceChange
@@ -192,6 +218,7 @@ class SpotAccount:
     open_orders: dict[int, SpotOrder] = field(default_factory=dict)
     lists: dict[int, OrderList] = field(default_factory=dict)
     fills: list[SpotFill] = field(default_factory=list)
+    amendments: list[SpotAmendment] = field(default_factory=list)
     update_time: int = 0
     burn: bool = False
 

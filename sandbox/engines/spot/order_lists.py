@@ -1,4 +1,4 @@
-"""OCO lists: one leg above the price, one below; the first to work or fill ends the other."""
+"""Order lists: in a pair (OCO) the first to work or fill ends the other; OTO places others."""
 
 from __future__ import annotations
 
@@ -12,12 +12,28 @@ def after_change(core: SpotCore, order: SpotOrder) -> None:
         return
     account = core.accounts[order.account]
     found = account.lists[order.list_id]
-    legs = [account.orders[i] for i in found.order_ids]
+    if found.pending and order.order_id not in found.pending:
+        _after_working(core, account, found, order)
+        return
+    legs = [account.orders[i] for i in found.pair]
     started = order.filled > 0 or (order.working and order.type not in ("LIMIT_MAKER",))
     for leg in legs:
         if leg is not order and leg.open and (started or not order.open):
             core.end(leg, "EXPIRED", expiry="OCO_TRIGGER")
     if found.order_status == "EXECUTING" and not any(leg.open for leg in legs):
+        _finish(core, account, found)
+
+
+def _after_working(
+    core: SpotCore, account: SpotAccount, found: OrderList, order: SpotOrder
+) -> None:
+    """Let the pending orders follow a working one that filled; end them if it ended unfilled."""
+    if order.status == "FILLED":
+        core.due.append((account.name, found.list_id))
+    elif not order.open and found.order_status == "EXECUTING":
+        for ident in found.pending:
+            if account.orders[ident].open:
+                core.end(account.orders[ident], "EXPIRED")
         _finish(core, account, found)
 
 

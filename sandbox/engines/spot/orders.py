@@ -11,7 +11,9 @@ from sandbox.engines.spot import filters, order_lists, rejections
 from sandbox.engines.spot.matching import SpotBook, take
 from sandbox.engines.spot.model import (
     CONDITIONAL,
+    PENDING,
     SpotAccount,
+    SpotAmendment,
     SpotOrder,
     SpotOrderRequest,
 )
@@ -27,7 +29,44 @@ def place(core: SpotCore, account: SpotAccount, request: SpotOrderRequest) -> Sp
     accept(core, account, order)
     if order.working:
         take(core, market, order)
+    activate_due(core)
     return order
+
+
+def activate_due(core: SpotCore) -> None:
+    """Place the pending orders of the lists whose working order has filled."""
+    while core.due:
+        name, list_id = core.due.pop(0)
+        account = core.accounts[name]
+        for ident in account.lists[list_id].pending:
+            order = account.orders[ident]
+            if order.status == PENDING:
+                _activate(core, account, order)
+
+
+def _activate(core: SpotCore, account: SpotAccount, order: SpotOrder) -> None:
+    """Place a pending order; it expires if the balance does not cover it, or if it would take."""
+    market = core.markets[order.symbol]
+    asset = market.instrument.quote if order.buying else market.instrument.base
+    order.status, order.update_time = "NEW", core.now
+    order.working = order.type not in CONDITIONAL
+    order.working_time = core.now if order.working else -1
+    core.hold(order)
+    takes = order.type == "LIMIT_MAKER" and matching.meets(
+        SpotBook(core), market, order.side, order.price
+    )
+    if account.free(asset) < 0 or takes:
+        core.end(order, "EXPIRED")
+        order_lists.after_change(core, order)
+        return
+    core.record_order(order, "NEW")
+    core.record_balances(account, asset)
+    if order.trailing:
+        order.follow(market.price, core.now)
+    if order.crossed(market.price):
+        trigger(core, market, order)
+    elif order.working:
+        take(core, market, order)
 
 
 def check(
@@ -47,9 +86,17 @@ def check(
 
 
 def build(
-    core: SpotCore, market: RecordedMarket, account: SpotAccount, request: SpotOrderRequest
+    core: SpotCore,
+    market: RecordedMarket,
+    account: SpotAccount,
+    request: SpotOrderRequest,
+    *,
+    pending: bool = False,
 ) -> SpotOrder:
-    """Build the requested order; −2010 when its trigger is already crossed."""
+    """Build the requested order; −2010 when its trigger is already crossed.
+
+    A ``pending`` one waits for another order: it neither works nor triggers.
+    """
     quantity = request.quantity
     if request.quote:
         quantity = filters.quantity_for(market, request.quote, request.side)
@@ -71,10 +118,13 @@ def build(
         trailing=request.trailing,
         list_id=request.list_id,
         quote=request.quote,
-        working=not conditional,
-        working_time=-1 if conditional else core.now,
+        working=not (conditional or pending),
+        working_time=-1 if conditional or pending else core.now,
         prevention=request.prevention,
     )
+    if pending:
+        order.status = PENDING
+        return order
     if order.trailing:
         order.follow(market.price, core.now)
     if order.crossed(market.price):
@@ -111,7 +161,7 @@ def on_price(core: SpotCore, symbol: str, price: Decimal) -> None:
         order
         for account in core.accounts.values()
         for order in account.open_orders.values()
-        if order.symbol == symbol and not order.working
+        if order.symbol == symbol and not order.working and order.status != PENDING
     ]
     for order in waiting:
         if order.open and not order.working:
@@ -119,6 +169,7 @@ def on_price(core: SpotCore, symbol: str, price: Decimal) -> None:
                 order.follow(price, core.now)
             if order.crossed(price):
                 trigger(core, market, order)
+    activate_due(core)
 
 
 def trigger(core: SpotCore, market: RecordedMarket, order: SpotOrder) -> None:
@@ -128,9 +179,7 @@ def trigger(core: SpotCore, market: RecordedMarket, order: SpotOrder) -> None:
     account = core.accounts[order.account]
     instrument = market.instrument
     if order.buying and not order.limited:
-        held = account.reserved.get(("list" if order.list_id >= 0 else "order",
-                                     order.list_id if order.list_id >= 0 else order.order_id),
-                                    ("", ZERO))[1]  # fmt: skip
+        held = account.reserved.get(core.reserve_key(order), ("", ZERO))[1]
         if market.value("BUY", order.remaining) > account.free(instrument.quote) + held:
             core.end(order, "EXPIRED", expiry="INSUFFICIENT_LIQUIDITY")
             order_lists.after_change(core, order)
@@ -150,9 +199,16 @@ def reduce(
     if not order.filled < quantity < order.quantity:
         raise rejections.AMEND_QUANTITY()
     filters.check_amended(market, order, quantity)
+    before = order.quantity
     order.quantity, order.update_time = quantity, core.now
     core.hold(order)
     core.record_order(order, "REPLACED")
+    account.amendments.append(
+        SpotAmendment(
+            order.symbol, order.order_id, order.client_id, core.last_execution, before, quantity,
+            core.now,
+        )
+    )  # fmt: skip
     instrument = market.instrument
     core.record_balances(account, instrument.quote if order.buying else instrument.base)
     return order

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from sandbox.engines.common.copies import copier
@@ -13,6 +13,7 @@ from sandbox.engines.common.order_book import PREVENTED
 from sandbox.engines.common.recorded_market import RecordedMarket
 from sandbox.engines.common.state import BaseCore
 from sandbox.engines.spot.model import (
+    PENDING,
     BalanceChange,
     BalanceSnapshot,
     ListChanged,
@@ -35,7 +36,7 @@ FEES = Fees(maker=Decimal("0.001"), taker=Decimal("0.001"))
 
 @dataclass(slots=True)
 class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
-    """The state of the spot engine."""
+    """The state of the spot engine; ``due`` are lists (account, id) whose working order filled."""
 
     fees: Fees = FEES
     last_order_id: int = 28_000_000_000
@@ -43,6 +44,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
     last_list_id: int = 0
     last_reference: int = 60_000_000_000
     last_execution: int = 0
+    due: list[tuple[str, int]] = field(default_factory=list)
 
     def add_market(self, instrument: ExchangeInstrument) -> None:
         """List a symbol."""
@@ -71,7 +73,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
         self.events.append(
             ListChanged(
                 account.name, self.now, found.list_id, found.client_id, found.symbol, found.status,
-                found.order_status, pairs,
+                found.order_status, pairs, found.contingency,
             )
         )  # fmt: skip
 
@@ -178,16 +180,25 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
         account = self.accounts[order.account]
         instrument = self.markets[order.symbol].instrument
         asset = instrument.quote if order.buying else instrument.base
-        if order.list_id < 0:
-            account.reserve(("order", order.order_id), asset, self.cost(order))
+        key = self.reserve_key(order)
+        if key[0] == "order":
+            account.reserve(key, asset, self.cost(order))
             return
-        legs = (account.orders[i] for i in account.lists[order.list_id].order_ids)
+        legs = (account.orders[i] for i in account.lists[order.list_id].pair)
         most = max((self.cost(leg) for leg in legs), default=ZERO)
-        account.reserve(("list", order.list_id), asset, most)
+        account.reserve(key, asset, most)
+
+    def reserve_key(self, order: SpotOrder) -> tuple[str, int]:
+        """Return whether an order reserves for itself or for the pair that it belongs to."""
+        if order.list_id >= 0:
+            pair = self.accounts[order.account].lists[order.list_id].pair
+            if order.order_id in pair and len(pair) > 1:
+                return "list", order.list_id
+        return "order", order.order_id
 
     def cost(self, order: SpotOrder) -> Decimal:
         """Return what an order may still cost: base for a SELL, quote for a BUY, 0 if ended."""
-        if not order.open:
+        if not order.open or order.status == PENDING:
             return ZERO
         if not order.buying:
             return order.remaining

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.engines.common.serialization import freeze
+from sandbox.engines.kis.engine import KisCore
 from sandbox.engines.spot.model import SpotAccount, SpotEvent
 from sandbox.engines.spot.state import SpotCore
 from sandbox.engines.usdm.events import UsdmEvent
@@ -26,7 +27,7 @@ from trading.errors import DataError
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 # SHA-256 of the classes and fields of the saved state, by layout version.
-LAYOUTS = {5: "5ad1958c85e7c1aa390bf91d0ae439321d509cc08d55bde1f730a3ed977ff181"}
+LAYOUTS = {6: "ede46a52d7494cdb60efa97f197699944c114651a2a0888e8bc08c45a3778090"}
 
 
 async def saved_state(serving: Serving, path: Path, version: bytes | None) -> Path:
@@ -88,7 +89,16 @@ def saved_classes(kind: object, found: dict[str, list[str]]) -> None:
 
 def test_changed_layout_of_the_state_has_a_new_version() -> None:
     found: dict[str, list[str]] = {}
-    for kind in (UsdmCore, UsdmAccount, UsdmEvent, SpotCore, SpotAccount, SpotEvent, ListenKeys):
+    for kind in (
+        UsdmCore,
+        UsdmAccount,
+        UsdmEvent,
+        SpotCore,
+        SpotAccount,
+        SpotEvent,
+        KisCore,
+        ListenKeys,
+    ):
         saved_classes(kind, found)
     digest = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
     assert LAYOUTS[VERSION] == digest, "the saved state has changed: increase VERSION"
