@@ -54,12 +54,18 @@ class UpbitCall(SpotCall):
     def count(self, default: int, most: int) -> int:
         """Return the page size."""
         for name in ("count", "limit"):
-            text = self.params.text(name)
-            if text is not None:
-                if not INTEGER.match(text) or not int(text):
-                    raise UpbitError("validation_error", f"{name} does not have a valid value.")
-                return min(int(text), most)
+            if self.params.text(name) is not None:
+                return min(self.whole(name, default), most)
         return default
+
+    def whole(self, name: str, default: int) -> int:
+        """Return a whole number above 0; refuse anything else."""
+        text = self.params.text(name)
+        if text is None:
+            return default
+        if not INTEGER.match(text) or not int(text):
+            raise UpbitError("validation_error", f"{name} does not have a valid value.")
+        return int(text)
 
     def listed(self, name: str) -> list[str]:
         """Return the values of a parameter such as ``states[]``."""

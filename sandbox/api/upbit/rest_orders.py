@@ -170,7 +170,7 @@ def _page(call: UpbitCall, states: tuple[str, ...]) -> list[Any]:
     found = [row for row in rows if row["state"] in kept]
     if call.params.text("order_by") != "asc":
         found.reverse()
-    page, count = int(call.params.text("page") or 1), call.count(100, 1_000)
+    page, count = call.whole("page", 1), call.count(100, 1_000)
     return found[(page - 1) * count : page * count]
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import os
 import random
 import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,10 @@ import aiohttp
 import orjson
 import pytest
 
+from sandbox.api.kis import routes as kis
 from sandbox.api.requests import rest_request
 from sandbox.api.spot import routes as spot
+from sandbox.api.upbit import routes as upbit
 from sandbox.api.usdm import routes as usdm
 from sandbox.protocol.signing import sign
 from sandbox.server.server import SandboxServer
@@ -38,6 +43,20 @@ WORDS = (
     "a" * 300, "2024-01-01", "1750377600000", "both", "LONG", "PERPETUAL", "CONDITIONAL", "'", '"',
 )  # fmt: skip
 ROUTES = [*usdm.ROUTES.items(), *spot.ROUTES.items()]
+KRW_REQUESTS = 10_000
+KRW_VENUES = {"upbit": ("KRW-BTC", list(upbit.ROUTES)), "kis": ("005930", list(kis.ROUTES))}
+KRW_NAMES = (
+    "market", "markets", "side", "ord_type", "price", "volume", "uuid", "identifier", "count", "to",
+    "states[]", "time_in_force", "page", "limit", "PDNO", "ORD_DVSN", "ORD_QTY", "ORD_UNPR",
+    "CNDT_PRIC", "ORGN_ODNO", "RVSE_CNCL_DVSN_CD", "QTY_ALL_ORD_YN", "INQR_STRT_DT", "INQR_END_DT",
+    "FID_COND_MRKT_DIV_CODE", "FID_INPUT_ISCD", "FID_INPUT_HOUR_1", "FID_INPUT_DATE_1",
+    "FID_INPUT_DATE_2", "FID_PERIOD_DIV_CODE", "FID_PW_DATA_INCU_YN", "CTX_AREA_NK100", "ODNO",
+)  # fmt: skip
+TRANSACTIONS = sorted({name for route in kis.ROUTES.values() for name in route.transactions})
+WORDS += (
+    "KRW-BTC", "005930", "bid", "ask", "limit", "price", "market", "best", "ioc", "J", "Y", "N",
+    "D", "W", "M", "00", "01", "02", "22", "20250620", "153000", "250000", "999999", "60000",
+)  # fmt: skip
 METHODS = [*usdm.METHODS, *spot.METHODS, "nothing", "session.logon", "userDataStream.subscribe"]
 
 
@@ -156,3 +175,57 @@ async def test_fuzzed_frames_do_not_crash(url: str) -> None:
     )
     async with aiohttp.ClientSession() as session, session.get(f"{url}/api/v3/ping") as response:
         assert response.status == 200
+
+
+@pytest.mark.parametrize("venue", ["upbit", "kis"])
+async def test_fuzzed_requests_of_the_krw_venues_neither_crash_nor_stall(
+    tmp_path: Path, venue: str
+) -> None:
+    name, routes = KRW_VENUES[venue]
+    write_candles(tmp_path / venue, name, calm(60_000.0, 300), START - 60 * MINUTE_MS)
+    server = SandboxServer(
+        SandboxSettings(candles=tmp_path / venue, venue=venue, begin=START, count_orders=False)
+    )
+    known = frozenset(KRW_NAMES)
+    dice, longest, head = random.Random(2), 0.0, await _krw_head(server, venue)
+    for number in range(KRW_REQUESTS):
+        method, path = dice.choice(routes)
+        values = dict(pair.split("=", 1) for pair in parameters(dice, known).split("&") if pair)
+        values |= {"CANO": "50000001", "ACNT_PRDT_CD": "01"} if dice.random() < 0.8 else {}
+        fields = head(values, number) | {"tr_id": dice.choice(TRANSACTIONS)}
+        query = "" if method == "POST" else "?" + "&".join(f"{n}={v}" for n, v in values.items())
+        body = orjson.dumps(values) if method == "POST" else b""
+        begun = time.process_time()
+        request = rest_request(method, path + query, fields, body, "127.0.0.1")
+        response, _ = await server._gateway.handle(request)
+        assert response.status < 600, (method, path, values)
+        longest = max(longest, time.process_time() - begun)
+    assert longest < STALL_S
+
+
+async def _krw_head(
+    server: SandboxServer, venue: str
+) -> Callable[[dict[str, str], int], dict[str, str]]:
+    """Return what makes the header fields of an authorised request."""
+    keys = {"appkey": "sandbox", "appsecret": "sandbox"}
+    if venue == "kis":
+        grant = orjson.dumps({"grant_type": "client_credentials", **keys})
+        request = rest_request("POST", "/oauth2/tokenP", {}, grant, "127.0.0.1")
+        response, _ = await server._gateway.handle(request)
+        token = response.body["access_token"]
+        return lambda *_: {"authorization": f"Bearer {token}", **keys}
+
+    def signed(values: dict[str, str], number: int) -> dict[str, str]:
+        query = "&".join(f"{name}={value}" for name, value in values.items())
+        digest = hashlib.sha512(query.encode()).hexdigest()
+        claims = {"access_key": "sandbox", "nonce": str(number), "query_hash": digest}
+        parts = [_part({"alg": "HS256", "typ": "JWT"}), _part(claims)]
+        proof = hmac.digest(b"sandbox", ".".join(parts).encode(), "sha256")
+        parts.append(base64.urlsafe_b64encode(proof).rstrip(b"=").decode())
+        return {"authorization": "Bearer " + ".".join(parts)}
+
+    return signed
+
+
+def _part(value: dict[str, str]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(value)).rstrip(b"=").decode()

@@ -191,7 +191,7 @@ def test_fills_respect_volume_and_price_time_priority(
     first = engine.place(account, limit("BUY", "0.010", "99000.0"))
     second = engine.place(other, limit("BUY", "0.010", "99000.0"))
     better = engine.place(other, limit("BUY", "0.010", "99500.0"))
-    engine.supply("BTCUSDT", D("0.025"))
+    engine.supply("BTCUSDT", D("0.025"), D(0))
     engine.on_price("BTCUSDT", D("98000.0"))
     assert [o.filled for o in (better, first, second)] == [D("0.010"), D("0.010"), D("0.005")]
     taken = engine.place(account, market("SELL", "0.010"))

@@ -214,3 +214,8 @@ async def test_socket_formats_and_mistakes(server: SandboxServer) -> None:
         while "error" not in (shown := json.loads((await socket.receive(timeout=5)).data)):
             pass
         assert shown["error"]["name"] == "NO_TICKET"
+
+
+async def test_page_that_is_no_number_is_refused(exchange: Any) -> None:
+    with pytest.raises(ccxt_async.ExchangeError, match="page does not have a valid value"):
+        await exchange.private_get_orders_closed({"page": "null"})
