@@ -42,6 +42,7 @@ YEAR_DAYS = 365
 SIZES = ((5, 1), (10, 1), (10, 2), (20, 2))
 """Symbols and years: 5, 10, 20 and 40 symbol-years."""
 SMALL_SIZES = ((1, 1), (2, 1), (2, 2), (4, 2))
+_NO_BYTE_CODE = "PYTHONDONTWRITEBYTECODE"
 STEP = re.compile(r"\[ *([\d.]+) s\] (\w[\w-]*) done in ([\d.]+) s")
 
 
@@ -125,10 +126,13 @@ def start(
         "--server": "none",
     }
     arguments = [part for pair in options.items() for part in pair]
+    own = {"PYTHONUNBUFFERED": "1", "NOCTURNE_RESEARCH_WORK": str(folder / "work")}
+    # Some machines forbid byte code, and a process then compiles all that it imports.
+    environment = {name: value for name, value in os.environ.items() if name != _NO_BYTE_CODE}
     return subprocess.Popen(
         [sys.executable, "-c", program, "flow", "nightly", *arguments],
         cwd=ROOT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "NOCTURNE_RESEARCH_WORK": str(folder / "work")},
+        env={**environment, **own},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

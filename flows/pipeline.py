@@ -143,10 +143,13 @@ def _checked(run: StepRunner) -> tuple[str, ...]:
     """Return the symbols that pass their checks: those of the settings, or the most traded."""
     most = run.request.settings.top_symbols
     _need_candles(run.request)
+    wanted = run.call("imported", tasks.IMPORTED) if most else run.request.settings.symbols
+    if run.request.settings.data_docs:
+        page = run.call("data_docs", tasks.DATA_DOCS, wanted)
+        run.engine.say(f"data docs: {page}")
+    good = run.each("validate", tasks.VALIDATE, wanted).good_keys()
     if not most:
-        return run.each("validate", tasks.VALIDATE, run.request.settings.symbols).good_keys()
-    imported = run.call("imported", tasks.IMPORTED)
-    good = run.each("validate", tasks.VALIDATE, imported).good_keys()
+        return good
     ranked = [member.symbol for member in run.call("universe", tasks.SCAN)]
     top = tuple(symbol for symbol in ranked if symbol in good)[:most]
     if not top:

@@ -252,6 +252,9 @@ class ResearchSettings(BaseSettings):
     ledger: Path = Path(".work/executor/ledger.sqlite")
     known_events: Path = Path("config/known_events.toml")
     trading_hours: Path = Path("config/trading_hours.toml")
+    data_docs: str = Field(
+        default="", description="folder for Great Expectations' pages on the candles"
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -337,4 +340,5 @@ def load_settings(**overrides: object) -> ResearchSettings:
         # What the folder does not have is taken from what Nocturne brings along.
         if name not in settings.model_fields_set and not absolute[name].exists():
             absolute[name] = (PROJECT / getattr(settings, name)).resolve()
-    return settings.model_copy(update=absolute)
+    pages = str((home / settings.data_docs).resolve()) if settings.data_docs else ""
+    return settings.model_copy(update={**absolute, "data_docs": pages})

@@ -101,6 +101,13 @@ def _validate(symbol: str, request: FlowRequest) -> StepSummary:
     return StepSummary(describe(report))
 
 
+def _data_docs(request: FlowRequest, symbols: Sequence[str]) -> str:
+    from flows.steps.reporting.data_docs import write_data_docs
+
+    lake, settings = request.lake, request.settings
+    return str(write_data_docs(lake, as_of=request.as_of, symbols=symbols, settings=settings))
+
+
 def _wanted_from(request: FlowRequest) -> datetime | None:
     """Return the beginning of the days that are downloaded; None if nothing says what is wanted."""
     wanted = request.settings.download
@@ -112,24 +119,17 @@ def _wanted_from(request: FlowRequest) -> datetime | None:
 def _bars(symbol: str, request: FlowRequest) -> StepSummary:
     from flows.steps.features.bars import build_bars
 
-    settings = request.settings
-    built = build_bars(
-        request.lake,
-        as_of=request.as_of,
-        symbols=[symbol],
-        venue=settings.venue,
-        sparse=settings.venue in settings.validation.sparse_venues,
-    )
+    lake, as_of, settings = request.lake, request.as_of, request.settings
+    sparse = settings.venue in settings.validation.sparse_venues
+    built = build_bars(lake, as_of=as_of, symbols=[symbol], venue=settings.venue, sparse=sparse)
     return StepSummary(str(built))
 
 
 def _structures(symbol: str, request: FlowRequest) -> StepSummary:
     from flows.steps.features.structures import build_structures
 
-    settings = request.settings
-    built = build_structures(
-        request.lake, as_of=request.as_of, symbols=[symbol], venue=settings.venue
-    )
+    lake, as_of, venue = request.lake, request.as_of, request.settings.venue
+    built = build_structures(lake, as_of=as_of, symbols=[symbol], venue=venue)
     return StepSummary(str(built))
 
 
@@ -380,6 +380,7 @@ DOWNLOAD = FlowStep("download", _download, timeout_s=14_400)
 IMPORT = FlowStep("import", _import, timeout_s=3600)
 IMPORTED = FlowStep("imported", _imported, timeout_s=60)
 VALIDATE = FlowStep("validate", _validate)
+DATA_DOCS = FlowStep("data-docs", _data_docs, timeout_s=3600)
 BARS = FlowStep("bars", _bars)
 STRUCTURES = FlowStep("structures", _structures)
 FEATURES = FlowStep("features", _features)

@@ -40,6 +40,11 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_empty_folder(folder: Path) -> bool:
+    """Tell whether ``folder`` is there and no file is in it."""
+    return folder.is_dir() and not any(path.is_file() for path in folder.rglob("*"))
+
+
 def sync_folder(folder: Path) -> None:
     """Make the folder's entries durable; until then, a rename is not."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from flows.engine.bundled_sample import FOLDER
 from flows.settings import ResearchSettings
 from flows.sources.trading_hours import load_trading_hours
-from flows.steps.data.importing import is_empty
 from lake.content import milliseconds, moment_of
+from lake.files import is_empty_folder
 from lake.ingest.additions import ASKED_KEY, SOURCES_KEY, last_open_time
-from lake.ingest.discovery import Source, discover
 from lake.store import Lake, Partition
 from lake.tables import RAW_CANDLES
 from trading.candles import MINUTE_MS
@@ -37,6 +36,8 @@ def with_own_symbols(settings: ResearchSettings) -> ResearchSettings:
 
 def _symbols_of_files(settings: ResearchSettings) -> set[str]:
     """Return the symbols of the venue that the folder of the import has minutes of."""
+    from lake.ingest.discovery import Source, discover  # polars is not needed otherwise
+
     return {
         file.symbol
         for file in discover(settings.sample, settings.venue)
@@ -70,7 +71,7 @@ def end_of_own_candles(settings: ResearchSettings, now: datetime) -> datetime | 
 
 def _chooses_nothing(settings: ResearchSettings) -> bool:
     return (
-        (settings.sample == FOLDER or is_empty(settings.sample))
+        (settings.sample == FOLDER or is_empty_folder(settings.sample))
         and not settings.download.enabled
         and not settings.top_symbols
         and settings.lake.is_dir()

@@ -98,7 +98,7 @@ def check_month(
             f"({share:.2%}, allowed {settings.max_bad_share:.2%}), first "
             f"{clock(min(found.bad)[0])}: {min(found.bad)[1]}"
         )
-    elif good.num_rows < data.num_rows or first.failed:
+    elif good.num_rows and (good.num_rows < data.num_rows or first.failed):
         again = validate_facts([facts_of(good)])
         found.failures.extend(f"{symbol}: not met: {phrase}" for phrase in again.failed)
         found.errors.extend(
@@ -210,7 +210,7 @@ def _before(good: pa.Table, tail: pa.Table | None) -> np.ndarray[Any, np.dtype[n
     """Return the minute after the row before each row; that of the first known row is its own."""
     times = _times(good)
     first = _times(tail)[-1:] + MINUTE_MS if tail is not None and tail.num_rows else times[:1]
-    return np.concatenate([first, times[:-1] + MINUTE_MS])
+    return np.concatenate([first, times + MINUTE_MS])[: len(times)]
 
 
 def _with_gaps(good: pa.Table, tail: pa.Table | None, hours: TradingHours) -> pa.Table:

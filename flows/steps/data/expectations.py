@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from flows.steps.data.month_facts import MonthFacts
@@ -77,6 +78,37 @@ def validate_facts(months: Sequence[MonthFacts]) -> SuiteResult:
         return _validate(pd.DataFrame([asdict(month) for month in months]))
 
 
+def write_pages(symbols: Mapping[str, Sequence[MonthFacts]], folder: Path) -> Path:
+    """Check the months of each symbol and write the data docs into ``folder``."""
+    import pandas as pd
+
+    with _ONE_AT_A_TIME:
+        context = _quiet_context()
+        store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)}
+        index = {"class_name": "DefaultSiteIndexBuilder"}
+        site = {"class_name": "SiteBuilder", "site_index_builder": index, "store_backend": store}
+        for name in list(context.get_site_names()):
+            context.delete_data_docs_site(name)  # it lies in a temporary folder
+        context.add_data_docs_site("lake", site)
+        suite = context.suites.add(candle_suite())
+        source = context.data_sources.add_pandas("lake")
+        for symbol, months in sorted(symbols.items()):
+            batch = source.add_dataframe_asset(symbol).add_batch_definition_whole_dataframe("whole")
+            check = gx.ValidationDefinition(name=symbol, data=batch, suite=suite)
+            context.validation_definitions.add(check)
+            run = gx.Checkpoint(name=symbol, validation_definitions=[check], result_format="BASIC")
+            frame = pd.DataFrame([asdict(month) for month in months])
+            context.checkpoints.add(run).run(batch_parameters={"dataframe": frame})
+        context.build_data_docs(site_names=["lake"])
+    return folder / "index.html"
+
+
+def _quiet_context() -> Any:
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]  # as saved
+    return context
+
+
 def _validate(frame: Any) -> SuiteResult:
     batch = _definition().get_batch(batch_parameters={"dataframe": frame})
     # A yes or no takes half the time of a summary; good data needs no more.
@@ -103,9 +135,7 @@ def _suite() -> gx.ExpectationSuite:
 @cache
 def _definition() -> Any:
     """Return where every batch of this process comes from; to make it costs as much as a check."""
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]  # as saved
-    source = context.data_sources.add_pandas("lake")
+    source = _quiet_context().data_sources.add_pandas("lake")
     return source.add_dataframe_asset("candles").add_batch_definition_whole_dataframe("whole")
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from flows.settings import ResearchSettings
+from lake.files import is_empty_folder
 from lake.ingest.importer import import_folder
 from lake.store import Lake
 from lake.tables import RAW_CANDLES
@@ -29,11 +30,6 @@ class ImportResult:
         return f"{self.files} files{bad}, {self.partitions_written} partitions written"
 
 
-def is_empty(folder: Path) -> bool:
-    """Tell whether ``folder`` is there and no file is in it."""
-    return folder.is_dir() and not any(path.is_file() for path in folder.rglob("*"))
-
-
 def import_candles(lake: Lake, *, as_of: datetime, settings: ResearchSettings) -> ImportResult:
     """Import the sample folder; files that are already in the lake are not read.
 
@@ -41,7 +37,7 @@ def import_candles(lake: Lake, *, as_of: datetime, settings: ResearchSettings) -
     folder is fine once the lake has candles. Raises `DataError` when the folder does not exist or
     holds nothing to import.
     """
-    if is_empty(Path(settings.sample)):
+    if is_empty_folder(Path(settings.sample)):
         if lake.has(RAW_CANDLES, venue=settings.venue, interval="1m"):
             return ImportResult(0, 0, 0, ())
         raise DataError(

@@ -68,6 +68,8 @@ def price_jumps(good: pa.Table, settings: ValidationSettings) -> bool:
 
 def wicks(good: pa.Table, settings: ValidationSettings) -> bool:
     """Whether a high or low may stray from its neighbours; ``good`` has passed `candle_rows`."""
+    if not good.num_rows:
+        return False
     opens, highs, lows, closes = (_numbers(good, name) for name in PRICES)
     volume = _numbers(good, "volume")
     before = np.concatenate([opens[:1], closes[:-1]])

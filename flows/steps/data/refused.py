@@ -16,6 +16,9 @@ from lake.tables import RAW_CANDLES
 from trading.candles import MINUTE_MS
 
 _COLUMNS = ("open", "high", "low", "close", "volume")
+_SCHEMA = pa.schema(
+    {"open_time": TIME, "reason": pa.string(), **dict.fromkeys(_COLUMNS, pa.float64())}
+)
 
 
 def refused_rows(lake: Lake, values: Mapping[str, str], as_of: datetime) -> pa.Table:
@@ -29,6 +32,8 @@ def refused_rows(lake: Lake, values: Mapping[str, str], as_of: datetime) -> pa.T
         for time, reason, *prices in sources[name].get("refused", ()):
             if time + MINUTE_MS <= milliseconds(as_of):
                 rows.setdefault((time, f"{reason} ({name})"), prices)
+    if not rows:
+        return _SCHEMA.empty_table()
     keys = sorted(rows)
     columns = {
         name: pa.array([rows[key][index] for key in keys], pa.float64())

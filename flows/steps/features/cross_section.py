@@ -54,15 +54,28 @@ def build_universe(
         stored = lake.read(UNIVERSE, UNIVERSE.schema.names, venue=venue, month=month)
         days = _days(month, as_of)
         missing = [day for day in days if day not in set(stored["day_start"].to_pylist())]
-        if not missing:
-            continue
+        mark = _universe_mark(lake, venue, month, as_of) if missing else ""
+        if not missing or is_current(lake, UNIVERSE, mark, {"venue": venue, "month": month}):
+            continue  # days without a day before them stay without a universe
         found = _universe_of(lake, venue, month, missing, size)
-        if found.num_rows:
-            ref = lake.write(UNIVERSE, _joined(stored, found), venue=venue, month=month)
+        if found.num_rows or stored.num_rows:
+            marks = {MARK: mark}
+            ref = lake.write(UNIVERSE, _joined(stored, found), marks, venue=venue, month=month)
             written += 1
             rows += ref.rows
             built.append(month)
     return BuildResult("universe", written, len(months) - written, rows, tuple(built))
+
+
+def _universe_mark(lake: Lake, venue: str, month: str, as_of: datetime) -> str:
+    """Return the mark of all bars that the universe of a month is chosen from."""
+    until = min(as_of, month_end(month))
+    bars = {
+        part.path.relative_to(lake.root).as_posix(): content_of(lake, part, until)
+        for name in (month_before(month), month)
+        for part in lake.partitions(BARS, venue=venue, interval=FEATURE_INTERVAL, month=name)
+    }
+    return mark_of(load_sql("features/universe"), bars)
 
 
 def _joined(stored: pa.Table, found: pa.Table) -> pa.Table:

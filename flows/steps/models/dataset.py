@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +45,11 @@ class Dataset:
     def column(self, name: str) -> Floats:
         """Return one feature."""
         return np.asarray(self.x[:, self.features.index(name)], dtype=np.float64)
+
+    def labels_only(self) -> Dataset:
+        """Return the rows without their features, which take nearly all of the memory."""
+        nothing = np.empty((len(self.times), 0))
+        return replace(self, features=(), x=nothing, recompute=None)
 
     def take(self, rows: NDArray[np.bool_] | Integers) -> Dataset:
         """Return some of the rows, in the given order."""

@@ -53,7 +53,10 @@ def evaluate_target(data: Dataset, target: str, settings: TrainSettings) -> Eval
 
 @dataclass(frozen=True)
 class _Forecast:
-    """Out-of-sample forecasts of one fold, and of the baselines on the same rows."""
+    """Out-of-sample forecasts of one fold, and of the baselines on the same rows.
+
+    ``test`` has no features: forecasts of all folds are kept, their rows are those of the history.
+    """
 
     split: Split
     test: Dataset
@@ -73,7 +76,8 @@ def evaluate_volatility(data: Dataset, settings: TrainSettings) -> EvaluatedMode
                 test.x, data.features
             ),
         }
-        forecasts.append(_Forecast(split, test, model.predict(test.x), baselines))
+        forecast = model.predict(test.x)
+        forecasts.append(_Forecast(split, test.labels_only(), forecast, baselines))
     folds = [_volatility_scores([forecast]) for forecast in forecasts]
     scores = _volatility_scores(forecasts)
     best = max(("har", "last"), key=lambda name: scores[f"r2_{name}"] or 0.0)
@@ -133,7 +137,8 @@ def evaluate_direction(data: Dataset, settings: TrainSettings) -> EvaluatedModel
         train, test = data.take(split.train), data.take(split.test)
         expected = _direction_forecast(train, test)
         reversal = -np.nan_to_num(test.column("ret_4"))
-        forecasts.append(_Forecast(split, test, expected, {"reversal": reversal}))
+        baselines = {"reversal": reversal}
+        forecasts.append(_Forecast(split, test.labels_only(), expected, baselines))
     folds = [_direction_scores([forecast], settings) for forecast in forecasts]
     scores = _direction_scores(forecasts, settings)
     own = _trades(forecasts, settings, edge=settings.edge)

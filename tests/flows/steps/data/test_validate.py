@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
+from flows.engine.request import FlowArguments
+from flows.hosting.launch import launch
 from flows.settings import PROJECT, ValidationSettings
 from flows.steps.data.candle_checks import CheckedMonth, CheckRules, check_month
 from flows.steps.data.known_events import KnownEvent, load_known_events
@@ -335,3 +337,41 @@ def test_an_expectation_that_cannot_run_is_an_error_and_not_a_failure(
 
 def test_a_suite_over_no_month_does_not_pass() -> None:
     assert not suite_of().passed
+
+
+@pytest.mark.parametrize("count", [1, 2, 200])
+def test_a_month_without_a_good_row_costs_no_other_month(tmp_path: Path, count: int) -> None:
+    lake = Lake(tmp_path)
+    columns = minutes(LATER - timedelta(minutes=100), 100 + count)
+    columns["volume"][100:] = [-1.0] * count
+    put_raw(lake, "BTCUSDT", raw(columns))
+    report = validate_symbol(lake, "binance_usdm", "BTCUSDT", LATER + timedelta(days=1))
+    assert [month.month for month in report.months] == ["2025-05", "2025-06"]
+    assert report.months[0].rows == 100
+    assert report.quarantined == count
+    assert report.ok == (count == 1)
+    assert lake.read(CANDLES, ["open_time"]).num_rows == 100
+
+
+def test_data_docs_are_written_on_request(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    put_raw(lake, "BTCUSDT", raw(minutes(START, 100)))
+    columns = minutes(START, 100)
+    columns["volume"][7] = -3.0
+    put_raw(lake, "ETHUSDT", raw(columns))
+    settings = tmp_path / "research.toml"
+    settings.write_text(f'data_docs = "docs"\nwork = "{tmp_path / "work"}"\n')
+    arguments = FlowArguments(LATER, lake.root, tmp_path, ("BTCUSDT", "ETHUSDT"))
+    lines: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NOCTURNE_RESEARCH_DATA_DOCS", str(tmp_path / "docs"))
+        launch("validate", arguments, settings=settings, server="none", say=lines.append)
+    first = tmp_path / "docs" / "index.html"
+    assert any(line.endswith(f"data docs: {first}") for line in lines)
+    pages = {name: "" for name in ("BTCUSDT", "ETHUSDT")}
+    for page in (tmp_path / "docs" / "validations").rglob("*.html"):
+        pages |= {name: page.read_text() for name in pages if page.stem.endswith(name)}
+        assert page.name in first.read_text()
+    assert "lowest_volume" in pages["ETHUSDT"]
+    found = {name: page.replace("Failed Only", "") for name, page in pages.items()}  # a button
+    assert ("Failed" in found["BTCUSDT"], "Failed" in found["ETHUSDT"]) == (False, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -80,6 +81,20 @@ def test_the_universe_of_a_day_is_what_traded_on_the_day_before(built: Lake) -> 
     minutes = sample_minutes("BTCUSDT", START, START + DAY)
     turnover = float(pc.sum(pc.multiply(minutes["close"], minutes["volume"])).as_py())
     assert rows[0]["quote_volume"] == pytest.approx(turnover, rel=1e-3)
+
+
+def test_the_same_bars_are_not_asked_twice_for_the_days_that_have_no_universe(
+    copied: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unwanted() -> NoReturn:
+        raise AssertionError("a query was run")
+
+    monkeypatch.setattr("flows.steps.features.cross_section.connect", unwanted)
+    assert build_universe(copied, as_of=END).written == 0
+    put(copied, "DUSDT", 3)
+    build_bars(copied, as_of=END, symbols=("DUSDT",))
+    with pytest.raises(AssertionError, match="a query was run"):
+        build_universe(copied, as_of=END)
 
 
 def test_only_the_most_traded_are_members(copied: Lake) -> None:

@@ -80,3 +80,21 @@ def test_the_index_is_that_of_its_definition() -> None:
     recent = np.arange(500.0)  # all in the lower five deciles
     expected = 5 * (0.2 - 0.1) * np.log(2.0) + 5 * (1e-4 - 0.1) * np.log(1e-4 / 0.1)
     assert stability_index(before, recent) == pytest.approx(expected, rel=0.02)
+
+
+def test_what_was_measured_on_the_same_features_is_kept(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    still, moved = feature_names()[:2]
+    values = np.random.default_rng(2).normal(size=DAYS * 96)
+    shifted = values.copy()
+    shifted[-7 * 96 :] += 1.0
+    put(lake, **{still: values, moved: shifted})
+    first = write_drift(lake, as_of=AS_OF, symbols=("BTCUSDT",), venue="binance_usdm")
+    (part,) = lake.partitions(DRIFT)
+    written = part.path.stat().st_mtime_ns
+    again = write_drift(lake, as_of=AS_OF, symbols=("BTCUSDT",), venue="binance_usdm")
+    assert (first, again) == (1, 1)
+    assert part.path.stat().st_mtime_ns == written
+    put(lake, **{still: values, moved: values})
+    assert write_drift(lake, as_of=AS_OF, symbols=("BTCUSDT",), venue="binance_usdm") == 0
+    assert scores(lake)[moved] < NOTABLE

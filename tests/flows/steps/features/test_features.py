@@ -21,7 +21,7 @@ from flows.steps.features.features import (
     read_features,
 )
 from lake.store import Lake
-from lake.tables import BARS, FEATURES
+from lake.tables import BARS
 from tests.flows.candle_lake import minutes, ms, put_checked, put_funding, sample_minutes, table
 from trading.candles import interval_ms
 
@@ -254,7 +254,7 @@ def after_close(data: pa.Table, start: datetime, passed: int) -> float:
 
 def test_columns_and_descriptions_match(built: Lake) -> None:
     columns = rows_of(built, "BTCUSDT").column_names
-    assert sorted(columns) == sorted([*feature_names(), "open_time", *FEATURES.partition])
+    assert sorted(columns) == sorted([*feature_names(), "open_time"])
     assert len(feature_names()) >= 60
     for name in feature_names():
         assert np.isfinite(rows_of(built, "BTCUSDT")[name].drop_null().to_numpy()).all(), name
