@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from executor.settings import WEBHOOK_VARIABLE
+from executor.runtime.alert_settings import WEBHOOK_VARIABLE
 from sandbox.audit.both_ledgers import audit_both
 from tests.executor.harness import DEADLINE_S, Bench, Replay, utc
 from tests.faults.drill import VENUES, entries
