@@ -1,6 +1,6 @@
 # Nocturne: `make run` runs the main job on the bundled real data, `make test` runs the tests.
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test test-slow test-strangers soak fuzz mutants lint format bench up down lock clean
+.PHONY: help run setup setup-dev test test-slow test-strangers soak fuzz mutants lint format bench docs up down lock clean
 
 VENV := .venv/bin
 export DO_NOT_TRACK := 1
@@ -67,6 +67,10 @@ bench: setup-dev ## measure the figures of benchmarks/ and compare them with pee
 	@failed=; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(VENV)/python $$file || failed="$$failed $$file"; done; \
 	test -z "$$failed" || { echo "not all figures were reached or taken:$$failed"; exit 1; }
 
+docs: setup-dev ## make the site of the documents in .work/site
+	@rm -rf .work/pages && mkdir -p .work/pages && cp -r *.md LICENSE docs .work/pages
+	$(VENV)/zensical build --clean
+
 up: setup ## start a Prefect server, a worker and the scheduled deployments on this machine
 	@$(VENV)/python -m flows.hosting.local up
 
@@ -74,7 +78,7 @@ down: ## stop what `make up` started
 	@$(VENV)/python -m flows.hosting.local down
 
 lock: ## resolve the dependencies again
-	$(VENV)/uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra research --extra dev \
+	$(VENV)/uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra research --extra assistant --extra dev \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements-dev.lock
 	$(VENV)/uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra research \
 		-c requirements-dev.lock --no-header --no-annotate --no-emit-index-url --no-emit-find-links \

@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "executor": ("cli.executor.command", "Run, stop and inspect the executor."),
     "alerts": ("cli.alerts", "Send a test alert."),
     "dashboard": ("cli.dashboard", "Show the executor in a browser."),
+    "mcp": ("cli.assistant.command", "Let an assistant read, over the Model Context Protocol."),
     "why": ("cli.why.command", "Explain an order, back to the data it came from."),
 }
 

