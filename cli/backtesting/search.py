@@ -44,6 +44,9 @@ _SETTINGS = typer.Option(
     [], "--set", help="NAME=VALUE of a parameter that is not searched; repeatable."
 )
 _JSON = typer.Option(None, "--json", help="Write all results to this file; - is standard output.")
+_HTML = typer.Option(
+    None, "--html", help="Write a page with heat maps, plateau and choice to this file."
+)
 _TOP = typer.Option(10, min=0, help="Lines of the table on the terminal.")
 _SORT = typer.Option(
     None, help="Measure that the table is sorted by: the preset's objective, else total_return."
@@ -116,6 +119,7 @@ class Output:
     json_out: str | None
     sort: str
     top: int
+    html_out: str | None
 
 
 @app.command()
@@ -135,6 +139,7 @@ def search(
     brackets: Path = BRACKETS,
     funding: Path = FUNDING,
     json_out: str = _JSON,
+    html_out: str = _HTML,
     top: int = _TOP,
     sort: str = _SORT,
     method: str = _METHOD,
@@ -179,13 +184,19 @@ def search(
         dask=dask,
         resume=resume,
     )
-    _run(options, Output(json_out, measure_of(sort, preset, "total_return"), top))
+    _run(options, Output(json_out, measure_of(sort, preset, "total_return"), top, html_out))
 
 
 def _run(options: SearchOptions, output: Output) -> None:
+    from cli.backtesting.results import check_output
     from cli.inputs.strategy_choice import ENSEMBLE, is_maker
+    from trading.errors import ParameterError
 
-    if is_maker(options.strategy, options.preset):
+    maker = is_maker(options.strategy, options.preset)
+    if output.html_out is not None and (maker or options.strategy == ENSEMBLE):
+        raise ParameterError("--html shows a strategy's search; take neither maker nor ensemble")
+    check_output("--html", output.html_out)
+    if maker:
         _search_maker(options, output)
     elif options.strategy == ENSEMBLE:
         _search_ensemble(options, output)
@@ -222,8 +233,15 @@ def _search_strategy(options: SearchOptions, output: Output) -> None:
     )
     document, results, significance = run_search(request)
     write_json(output.json_out, document)
+    ranked = _best(results, output.sort)
+    if output.html_out is not None:
+        from cli.pages.search_page import write_page
+
+        write_page(
+            output.html_out, {**document, "sort": output.sort}, results, ranked, significance
+        )
     if output.json_out != STDOUT and output.top:
-        typer.echo(results_table(_best(results, output.sort)[: output.top]))
+        typer.echo(results_table(ranked[: output.top]))
     say(significance)
     say(
         f"{len(results):,} combinations in {document['seconds_search']:.2f} s, after"

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.pages import PROGRAM, chromium, cut_texts, opened, serious_faults, unfold
+from tests.browser.pages import (
+    PROGRAM,
+    chromium,
+    cut_texts,
+    opened,
+    readout,
+    serious_faults,
+    unfold,
+)
 from tests.first_hour import market
 from tests.first_hour.terminal import piped
 
@@ -35,6 +43,41 @@ def test_the_page_has_the_chart(key: str, page: Path) -> None:
 def test_the_page_loads_nothing(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"<(script|img|iframe)[^>]+src=|<link[^>]+href=", text)
+
+
+@pytest.fixture(scope="module")
+def surface(page: Path) -> Path:
+    """The page of a search over the same candles."""
+    words = ["search", "--strategy", "breakout", "--candles", "BTCUSDT.parquet"]
+    words += ["--set", "filters=off", "--grid", "k=0.2:0.5:0.1", "--grid", "stop_loss=0.01,0.02"]
+    said = piped([*words, "--html", "search.html"], page.parent, NOCTURNE_COMPILE="never")
+    assert said.status == 0, said.errors
+    return page.parent / "search.html"
+
+
+def test_the_page_of_a_search_has_a_heat_map_with_the_choice(surface: Path) -> None:
+    text = surface.read_text(encoding="utf-8")
+    found = re.search(r'<script type="application/json" id="surface-0-data">(.*?)</script>', text)
+    assert found is not None
+    data = json.loads(found[1])
+    assert (data["across"], data["down"]) == ("k", "stop_loss")
+    assert [len(row) for row in data["values"]] == [4, 4]
+    row, column = data["chosen"]
+    assert data["values"][row][column] == max(map(max, data["values"]))
+    assert "The best of 8 combinations" in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(PROGRAM is None, reason="no Chromium: apt-get install chromium")
+def test_the_heat_map_answers_to_the_keyboard_without_fault(surface: Path) -> None:
+    with chromium() as browser:
+        found = opened(browser, surface, 1440)
+        found.page.locator("#surface-0").focus()
+        found.page.keyboard.press("ArrowRight")
+        assert "k" in readout(found.page, "surface-0")
+        assert serious_faults(found.page) == []
+        assert cut_texts(found.page) == []
+        assert found.trouble == []
 
 
 @pytest.mark.slow

@@ -58,6 +58,22 @@ def test_a_search_ranks_its_combinations(candles: nc.Candles) -> None:
     assert best["total_return"][0] == max(found.metrics["total_return"])
 
 
+def test_a_walk_forward_trades_only_the_days_after_each_training(candles: nc.Candles) -> None:
+    spans = {"train": timedelta(days=8), "test": timedelta(days=4), "purge": timedelta(days=1)}
+    found = nc.walk_forward(
+        "breakout", candles, {"k": [0.3, 0.5]}, terms=PLAIN, filters="off", **spans
+    )
+    folds = found.folds
+    assert folds.height >= 2
+    assert set(folds["k"]) <= {0.3, 0.5}
+    assert (folds["test_start"] - folds["train_end"] >= timedelta(days=1)).all()
+    assert found.trades["entry_time"].min() >= folds["test_start"].min()
+    growth = (1 + folds["out_of_sample"]).product()
+    assert found.metrics["total_return"][0] == pytest.approx(growth - 1)
+    assert found.equity["equity"][-1] == pytest.approx(growth)
+    assert "<table" in found._repr_html_()
+
+
 def test_a_chart_is_a_page_that_loads_nothing(candles: nc.Candles, tmp_path: Path) -> None:
     chart = nc.backtest("breakout", candles, terms=PLAIN, filters="off").plot()
     page = chart.save(tmp_path / "equity.html").read_text(encoding="utf-8")
