@@ -27,9 +27,9 @@ FIRST_DAY = datetime(2025, 5, 26, tzinfo=UTC)
 PORT = "8901"
 
 
-def blocks() -> Iterator[tuple[list[str], str]]:
+def blocks(page: Path = PAGE) -> Iterator[tuple[list[str], str]]:
     """Yield the words behind the fence of each block, and its text."""
-    for block in FENCE.finditer(PAGE.read_text(encoding="utf-8")):
+    for block in FENCE.finditer(page.read_text(encoding="utf-8")):
         yield block["info"].split(), block["body"]
 
 
@@ -104,7 +104,7 @@ def test_the_tutorial_ends_with_a_day_that_the_own_strategy_traded(tmp_path: Pat
     (tmp_path / "candles").mkdir()
     rows = pl.read_parquet(SAMPLE / "candles_1m" / "usdm" / "BTCUSDT.parquet")
     own = rows.filter(pl.col("open_time") >= FIRST_DAY).rename({"open_time": "date"})
-    own.write_ipc(tmp_path / "candles" / "BTCUSDT.feather")
+    own.write_parquet(tmp_path / "candles" / "BTCUSDT.parquet")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -134,3 +134,7 @@ def test_every_step_of_the_tutorial_is_run_but_those_that_need_the_network() -> 
     lines = [line for text in shown for line in text.splitlines()]
     assert all(re.match(r"\$ nocturne (why|paper|executor)", line) for line in lines)
     assert sum(words == ["console", "tutorial"] for words, _ in blocks()) >= 6
+
+
+def test_the_korean_tutorial_has_the_same_steps() -> None:
+    assert list(blocks(PAGE.with_suffix(".ko.md"))) == list(blocks())
