@@ -12,8 +12,8 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 
+from cli.assistant.answers import Answers
 from cli.assistant.guarded_sql import guarded_query, plain
-from cli.assistant.reading import Reading
 from trading.errors import NocturneError
 
 INSTRUCTIONS = (
@@ -34,7 +34,7 @@ def make_server(lake: Path, ledger: Path | None) -> MCPServer[Any]:
     server: MCPServer[Any] = MCPServer(
         "nocturne", instructions=INSTRUCTIONS, version=version("nocturne"), log_level="WARNING"
     )
-    reading = Reading(lake, ledger)
+    answers = Answers(lake, ledger)
 
     def sql(query: str, limit: int = 100) -> dict[str, Any]:
         """Run one SELECT over the lake's views (`tables` lists them); at most 500 rows."""
@@ -42,16 +42,16 @@ def make_server(lake: Path, ledger: Path | None) -> MCPServer[Any]:
 
     tools: list[Tool] = [
         sql,
-        reading.tables,
-        reading.releases,
-        reading.release,
-        reading.report,
-        reading.strategies,
-        reading.strategy,
-        reading.backtest,
+        answers.tables,
+        answers.releases,
+        answers.release,
+        answers.report,
+        answers.strategies,
+        answers.strategy,
+        answers.backtest,
     ]
     if ledger is not None:
-        tools += [reading.positions, reading.trades, reading.profit, reading.why]
+        tools += [answers.positions, answers.trades, answers.profit, answers.why]
     for tool in tools:
         server.tool(annotations=READ_ONLY, structured_output=False)(_answering(tool))
     return server

@@ -14,7 +14,7 @@ MOST_TRADES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Answers:
     """One lake, and a ledger where there is one."""
 
     lake: Path
