@@ -12,7 +12,7 @@ ENV PYTHONUNBUFFERED=1 \
     PREFECT_SERVER_ANALYTICS_ENABLED=false \
     GX_ANALYTICS_ENABLED=false
 RUN groupadd --gid 10001 nocturne \
-    && useradd --uid 10001 --gid nocturne --home-dir /home/nocturne --create-home nocturne \
+    && useradd --uid 10001 --gid nocturne --home-dir /data --no-create-home nocturne \
     && mkdir -p /data/data_lake /data/state /data/cache /data/config \
     && chown -R nocturne:nocturne /data
 WORKDIR /opt/nocturne

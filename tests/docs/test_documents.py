@@ -37,6 +37,8 @@ MADE_BY_THE_USER = {
     "config/.env",
     "config/research.toml",
     "config/settings.toml",
+    "config/replay.toml",
+    "data_lake/reports/",
     "trading/strategies/technical/rises.py",
 }
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
@@ -131,7 +133,7 @@ def test_the_index_names_every_document() -> None:
 
 @pytest.mark.parametrize("command", of_tool("nocturne"))
 def test_a_documented_nocturne_command_exists_with_its_options(command: Command) -> None:
-    words = shlex.split(command.text, comments=True)[1:]
+    words = shlex.split(command.text.removesuffix("&"), comments=True)[1:]
     node = typer.main.get_command(app)
     context = typer.Context(node, info_name="nocturne")
     while is_group(node) and words and not words[0].startswith("-"):
