@@ -34,6 +34,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sandbox": ("cli.sandbox", "Serve the simulated exchange."),
     "paper": ("cli.paper", "Start and stop the market of paper trading."),
     "executor": ("cli.executor.command", "Run, stop and inspect the executor."),
+    "ledger": ("cli.ledger.command", "Back up, check and restore the ledger."),
+    "doctor": ("cli.doctor.command", "Say what is wrong, and how to mend it."),
     "alerts": ("cli.alerts", "Send a test alert."),
     "dashboard": ("cli.dashboard", "Show the executor in a browser."),
     "mcp": ("cli.assistant.command", "Let an assistant read, over the Model Context Protocol."),

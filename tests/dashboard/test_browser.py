@@ -154,6 +154,7 @@ def test_the_operator_pauses_resumes_flattens_and_stops_from_the_page(
         with served(bench) as address:
             page, trouble = logged_in(browser, address, 390)
             page.goto(f"{address}/control")
+            expect(page.locator("#executor")).to_contain_text("running", timeout=DEADLINE_MS)
             notice = page.locator(".notice")
             page.get_by_role("button", name="Pause entries").click()
             expect(notice).to_contain_text("Entries are off", timeout=DEADLINE_MS)

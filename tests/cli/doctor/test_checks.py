@@ -1,0 +1,149 @@
+"""`nocturne doctor`: each thing that can be wrong, with its remedy and without a secret."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from cli.doctor.checks import CheckLine, run_checks
+from cli.main import main
+from executor.ledger.store import Ledger
+from tests.executor.harness import KEYS, Bench, Replay, settings_text, utc
+
+SECRET = "secret-of-the-doctor-test"
+
+
+@contextmanager
+def exchange(skew_s: float = 0.0, status: int = 403) -> Iterator[str]:
+    """Serve an exchange that refuses every request, with a clock of its own."""
+
+    class Door(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response_only(status)
+            moment = datetime.now(UTC) + timedelta(seconds=skew_s)
+            self.send_header("Date", format_datetime(moment, usegmt=True))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *words: object) -> None:
+            del words
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def folder(root: Path, url: str, env_mode: int = 0o600) -> Path:
+    """Write settings with keys; return the settings file."""
+    settings = root / "settings.toml"
+    settings.write_text(settings_text(url, lockstep=False).replace('"replay"', '"paper"'))
+    keys = root / ".env"
+    keys.write_text(f"NOCTURNE_BINANCE_KEY={SECRET}\nNOCTURNE_BINANCE_SECRET={SECRET}\n")
+    keys.chmod(env_mode)
+    return settings
+
+
+def by_name(settings: Path) -> dict[str, CheckLine]:
+    lines = list(run_checks(settings))
+    assert SECRET not in str(lines)
+    for line in lines:
+        assert bool(line.remedy) == (line.verdict != "ok"), line
+    return {line.name: line for line in lines}
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the variables of whoever runs the tests."""
+    for name in ("NOCTURNE_BINANCE_KEY", "NOCTURNE_BINANCE_SECRET", "NOCTURNE_WEBHOOK_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+
+
+def test_settings_that_are_missing_end_the_visit(tmp_path: Path) -> None:
+    lines = by_name(tmp_path / "settings.toml")
+    assert lines["settings"].verdict == "wrong"
+    assert "nocturne init" in lines["settings"].remedy
+
+
+def test_a_refused_key_and_all_that_is_not_there_yet_are_named(tmp_path: Path) -> None:
+    with exchange() as url:
+        lines = by_name(folder(tmp_path, url))
+    found = {name: line.verdict for name, line in lines.items()}
+    assert found["clock of binance_usdm"] == "ok"
+    assert found["key of binance_usdm"] == "wrong"
+    assert found["release"] == "wrong"
+    assert {found[name] for name in ("ledger", "lake", "alerts", "executor", "prefect")} == {
+        "warning"
+    }
+
+
+@pytest.mark.parametrize("skew_s", [-90.0, 90.0])
+def test_a_clock_that_is_off_is_named(tmp_path: Path, skew_s: float) -> None:
+    with exchange(skew_s) as url:
+        line = by_name(folder(tmp_path, url))["clock of binance_usdm"]
+    assert line.verdict == "wrong"
+    assert float(line.found.split(" s ")[0]) == pytest.approx(-skew_s, abs=2.0)
+    assert "timedatectl" in line.remedy
+
+
+def test_an_exchange_out_of_reach_is_named(tmp_path: Path) -> None:
+    with exchange() as url:
+        pass
+    line = by_name(folder(tmp_path, url))["clock of binance_usdm"]
+    assert (line.verdict, url in line.found) == ("wrong", True)
+
+
+def test_a_file_of_keys_that_others_read_and_a_damaged_ledger_are_named(tmp_path: Path) -> None:
+    with exchange() as url:
+        settings = folder(tmp_path, url, env_mode=0o644)
+        (tmp_path / "state").mkdir()
+        (tmp_path / "state" / "ledger.sqlite").write_bytes(b"not a ledger" * 500)
+        lines = by_name(settings)
+    assert "chmod 600" in lines["keys"].found
+    assert lines["ledger"].verdict == "wrong"
+    assert "nocturne ledger restore" in lines["ledger"].remedy
+
+
+@pytest.mark.slow
+def test_a_sandbox_with_a_valid_key_is_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, Replay(utc("2025-06-20T14:00"), 1.0))
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    try:
+        Ledger(bench.ledger).close()
+        lines = by_name(bench.settings)
+    finally:
+        bench.close()
+    assert lines["key of binance_usdm"].verdict == "ok"
+    assert lines["ledger"].found == "whole: 0 positions, 0 orders"
+
+
+def test_the_command_ends_with_1_and_prints_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["nocturne", "doctor", "--json", "--settings", str(tmp_path / "none.toml")]
+    monkeypatch.setattr(sys, "argv", given)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert [line["verdict"] for line in json.loads(capsys.readouterr().out)] == ["ok", "wrong"]
