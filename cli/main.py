@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "alerts": ("cli.alerts", "Send a test alert."),
     "dashboard": ("cli.dashboard", "Show the executor in a browser."),
     "mcp": ("cli.assistant.command", "Let an assistant read, over the Model Context Protocol."),
+    "parity": ("cli.parity", "Compare a day of live trading with its replay."),
     "why": ("cli.why.command", "Explain an order, back to the data it came from."),
 }
 

@@ -260,6 +260,7 @@ class App:
         await self._control.stop()
         if self._metrics is not None:
             await self._metrics.stop()
+        x.candle_recorder.write()
         x.equity.write()
         services.emit(EventType.SYSTEM_STOPPED)
         self._status.state = "stopped"

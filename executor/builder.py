@@ -20,6 +20,7 @@ from executor.execution.trade_fees import TradeFees
 from executor.execution.user_connection import UserConnections
 from executor.ledger.journal import Journal
 from executor.ledger.store import Ledger
+from executor.market_data.candle_recorder import CandleRecorder
 from executor.market_data.feed import MarketFeed
 from executor.market_data.lockstep import LockstepClock
 from executor.market_data.price_watch import PriceWatch
@@ -68,6 +69,7 @@ class Executor:
     exit_monitor: ExitMonitor
     watchdog: Watchdog
     feed: MarketFeed
+    candle_recorder: CandleRecorder
     signal_engine: SignalEngine
     releases: ReleaseKeeper
     rollout: ReleaseRollout
@@ -107,6 +109,7 @@ class Executor:
         """Act on candles and prices; exits come before the decisions on the same candle."""
         bus = self.services.bus
         for name, handler in (
+            ("candle recorder", self.candle_recorder.on_candle_closed),
             ("exit monitor", self.exit_monitor.on_candle_closed),
             ("signal engine", self.signal_engine.on_candle_closed),
             ("daily loss", self.daily_loss.on_candle_closed),
@@ -183,6 +186,7 @@ def build(
         exit_monitor=ExitMonitor(services, portfolio, closer, scaler, tick_s),
         watchdog=Watchdog(services, portfolio, trading_state, closer, stop_manager),
         feed=feed,
+        candle_recorder=CandleRecorder(ledger.received_candles, settings.ledger.keep_candles_days),
         signal_engine=signal_engine,
         releases=releases,
         rollout=rollout,

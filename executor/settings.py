@@ -102,6 +102,8 @@ class LedgerSettings(_Section):
 
     url: str | None = None
     """postgresql://USER@HOST:PORT/DATABASE; the password is not part of it."""
+    keep_candles_days: int = Field(default=14, ge=1, le=400)
+    """How long received candles are kept, from which `nocturne parity` decides again."""
 
     @field_validator("url")
     @classmethod

@@ -15,6 +15,7 @@ from flows import tasks
 from flows.engine import run_notes
 from flows.engine.engine import FlowEngine, FlowStep, Outcome
 from flows.engine.request import FlowRequest
+from flows.parity_task import PARITY
 from flows.steps.release.publish import LeftOutReason, PublishResult, TrainedModels
 from flows.steps.search.optimize import OptimizeEntry
 from lake.releases import FlowRun
@@ -339,6 +340,15 @@ def export_ledger(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     return run.finish("export_ledger", f"copied {rows} over {len(exported.days)} days")
 
 
+def parity(engine: FlowEngine, request: FlowRequest) -> FlowResult:
+    """Compare the last whole day of live trading with its replay; without a ledger, nothing."""
+    run = StepRunner(engine, request)
+    if not request.settings.ledger.is_file():
+        return run.finish("parity", f"there is no ledger yet at {request.settings.ledger}")
+    run.call("export", tasks.EXPORT)
+    return run.finish("parity", run.call("parity", PARITY).sentence)
+
+
 BODIES: dict[str, Body] = {
     "download": download,
     "import": import_candles,
@@ -352,6 +362,7 @@ BODIES: dict[str, Body] = {
     "retune_k": retune_k,
     "scan": scan,
     "export_ledger": export_ledger,
+    "parity": parity,
 }
 """Bodies by the names of the command line; a flow in a file of its own registers its body."""
 

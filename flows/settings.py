@@ -164,6 +164,14 @@ class RetentionSettings(BaseModel):
     last: int = Field(default=3, ge=1, le=1000)
 
 
+class ParitySettings(BaseModel):
+    """When live trading differs from its replay: a gap of prices beyond ``band`` of the entry."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    band: float = Field(default=0.005, gt=0, le=1)
+
+
 class TrainingSettings(BaseModel):
     """How much the models learn from; see `docs/learning.md`.
 
@@ -247,6 +255,7 @@ class ResearchSettings(BaseSettings):
     workers: int = Field(default=0, ge=0, le=256, description="steps at a time; 0 = one per core")
     runner: RunnerSettings = RunnerSettings()
     retention: RetentionSettings = RetentionSettings()
+    parity: ParitySettings = ParitySettings()
     universe_size: int = Field(default=150, ge=1, le=1000)
     alert_url: str = Field(default="", description="where the Prefect server posts its alerts")
     ledger: Path = Path(".work/executor/ledger.sqlite")

@@ -1,7 +1,8 @@
-"""What the ledger says about the recent past: the limits that a restart must not reset."""
+"""The recent past: limits that a restart must not reset, trades, and the candles received."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,9 @@ from executor.ledger.connection import LedgerConnection
 from executor.ledger.records import OrderRow
 from executor.ledger.rows import ORDER_COLUMNS, order_of
 from executor.model import InstrumentId, symbol_of, venue_of
+from trading.candles import Candle
 
+_ADD = "insert into received_candles values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing"
 UNPROTECTED = "unprotected"
 """Exit reason of a position whose stop could not be placed in time."""
 
@@ -90,3 +93,48 @@ class LedgerHistory:
                 break
             length += 1
         return LossStreak(length, int(rows[0]["closed_at"]) if length else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedCandle:
+    """A closed 1m candle; ``received_at`` is market time in ms, ``fresh`` within a minute."""
+
+    symbol: InstrumentId
+    candle: Candle
+    fresh: bool
+    received_at: int
+
+
+class ReceivedCandles:
+    """The table ``received_candles``: the input of `nocturne parity`, for a limited time."""
+
+    def __init__(self, connection: LedgerConnection) -> None:
+        self._connection = connection
+
+    def add(self, received: Iterable[ReceivedCandle]) -> None:
+        """Record candles; they join the next commit."""
+        for one in received:
+            candle = one.candle
+            self._connection.write(
+                _ADD,
+                (
+                    venue_of(one.symbol),
+                    symbol_of(one.symbol),
+                    candle.open_time,
+                    candle.open,
+                    candle.high,
+                    candle.low,
+                    candle.close,
+                    candle.volume,
+                    int(one.fresh),
+                    one.received_at,
+                ),
+            )
+
+    def forget_before(self, time_ms: int) -> int:
+        """Remove, durably, what was received before a time; returns how many candles."""
+        cursor = self._connection.write(
+            "delete from received_candles where received_at < ?", (time_ms,)
+        )
+        self._connection.commit()
+        return cursor.rowcount

@@ -193,6 +193,26 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         alter table alerts add column delivered_to text not null default '';
         """,
     ),
+    (
+        # What an exchange says twice is kept once; what it corrects, as a second version.
+        "0006_received_candles",
+        """
+        create table received_candles (
+            venue text not null,
+            symbol text not null,
+            open_time integer not null,
+            open real not null,
+            high real not null,
+            low real not null,
+            close real not null,
+            volume real not null,
+            fresh integer not null,
+            received_at integer not null,
+            primary key (venue, symbol, open_time, open, high, low, close, volume)
+        ) strict;
+        create index received_candles_by_time on received_candles (received_at);
+        """,
+    ),
 )
 
 

@@ -44,7 +44,7 @@ CONNECT_WITHIN_S = 5
 LEASE_WITHIN_S = 3.0
 """A server needs a moment to see that the connection of a killed process is closed."""
 CHECK_EVERY_S = 5.0
-UNREAD = frozenset({"events", "equity"})
+UNREAD = frozenset({"events", "equity", "received_candles"})
 """Tables that an executor writes and never reads: their old rows are not loaded."""
 
 

@@ -21,7 +21,7 @@ import orjson
 from executor.bus.events import AnyEvent
 from executor.ledger.connection import LedgerConnection
 from executor.ledger.daily_figures import DailyFigures
-from executor.ledger.history import LedgerHistory
+from executor.ledger.history import LedgerHistory, ReceivedCandles
 from executor.ledger.outbox import Outbox
 from executor.ledger.records import OrderRow, PositionRow
 from executor.ledger.rows import (
@@ -55,6 +55,7 @@ class Ledger:
         self._held = False
         self.outbox = Outbox(self._connection)
         self.daily = DailyFigures(self._connection)
+        self.received_candles = ReceivedCandles(self._connection)
         self.history = LedgerHistory(self._connection)
 
     @property

@@ -25,6 +25,7 @@ FLUSH_S = 0.5
 PRICE_BY_REST_S = 3.0
 RECOVER_S = 5.0
 FEES_S = 30.0
+FORGET_S = 3_600.0
 SETTINGS_S = 2.0
 RECONCILE_HANGS_S = 300.0
 REPORT_EVERY_S = 60.0
@@ -57,6 +58,7 @@ class Scheduler:
             ("prices", PRICE_BY_REST_S, self.prices_by_rest),
             ("fees", FEES_S, self._x.fees.price_late),
             ("settings", SETTINGS_S, self.look_at_settings),
+            ("old candles", FORGET_S, self.forget_candles),
         ]
 
     def late_jobs(self) -> list[tuple[str, float, Job]]:
@@ -88,6 +90,7 @@ class Scheduler:
     async def flush(self) -> None:
         """Commit what waits, and report when the disk fails or works again."""
         ledger = self._services.ledger
+        self._x.candle_recorder.write()
         ledger.flush()
         self._check_lease()
         if ledger.durable != self._was_durable:
@@ -107,6 +110,10 @@ class Scheduler:
         log.critical("%s: entries are off until a restart", lost)
         self._services.alerts.send("lease lost: no entries", why=lost)
         self._services.emit(EventType.SYSTEM_ERROR, task="lease", error=lost)
+
+    async def forget_candles(self) -> None:
+        """Remove the received candles that no comparison asks for any more."""
+        self._x.candle_recorder.forget(self._services.clock.now_ms())
 
     async def recover(self) -> None:
         """Try the disk again."""

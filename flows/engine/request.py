@@ -15,7 +15,7 @@ from lake.store import Lake
 from trading.errors import ParameterError, SettingsError
 from trading.market.symbols import is_symbol
 
-LIVE_FLOWS = frozenset({"download", "export_ledger"})
+LIVE_FLOWS = frozenset({"download", "export_ledger", "parity"})
 """Flows whose data is today's, whatever the sample holds."""
 
 

@@ -56,6 +56,7 @@ class ReportData:
     changes: ReleaseDiff | None = None
     looks: Sequence[Row] = ()
     unseen: Sequence[Row] = ()
+    parity: Sequence[Row] = ()
 
 
 def read_report_data(lake: Lake, as_of: datetime, release_id: str | None) -> ReportData:
@@ -90,6 +91,7 @@ def read_report_data(lake: Lake, as_of: datetime, release_id: str | None) -> Rep
         changes=find_changes(lake, made),
         looks=known_rows(lake, tables.LOOKS, seen),
         unseen=known_rows(lake, tables.UNSEEN_DAYS, seen),
+        parity=known_rows(lake, tables.PARITY, as_of),
     )
 
 

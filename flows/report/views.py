@@ -210,6 +210,15 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
+class ParityView:
+    """Days of live trading beside their replays, and what is not equal."""
+
+    lead: str
+    days: TableView | None = None
+    odd: TableView | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AllocationView:
     """How the strategies share the account; no grids without an ensemble."""
 
@@ -244,10 +253,12 @@ class Page:
     models: tuple[ModelView, ...]
     models_lead: str
     execution: Execution
+    parity: ParityView
     sections: tuple[tuple[str, str], ...] = field(
         default=(
             ("summary", "Summary"),
             ("execution", "Trades"),
+            ("parity", "Parity"),
             ("strategies", "Strategies"),
             ("evidence", "Evidence"),
             ("ensemble", "Ensemble"),

@@ -8,9 +8,16 @@ from __future__ import annotations
 from lake.contract import Table
 from lake.tables import checked, evidence, features, ledger, raw, research
 from lake.tables.checked import BARS, CANDLES, GAPS, QUARANTINE
-from lake.tables.evidence import LOOKS, TRIAL_RETURNS, UNSEEN_DAYS
+from lake.tables.evidence import LOOKS, PARITY, TRIAL_RETURNS, UNSEEN_DAYS
 from lake.tables.features import FEATURES, RELATIVE, STRUCTURES, UNIVERSE
-from lake.tables.ledger import EVENTS, FILLS, LEDGER_EQUITY, ORDERS, POSITIONS
+from lake.tables.ledger import (
+    EVENTS,
+    FILLS,
+    LEDGER_EQUITY,
+    ORDERS,
+    POSITIONS,
+    RECEIVED_CANDLES,
+)
 from lake.tables.raw import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS, RAW_POSITIONING
 from lake.tables.research import DRIFT, EQUITY, FOLDS, MODELS, SEARCHES, TRADES
 from trading.errors import DataError
@@ -29,12 +36,14 @@ __all__ = [
     "LOOKS",
     "MODELS",
     "ORDERS",
+    "PARITY",
     "POSITIONS",
     "QUARANTINE",
     "RAW_CANDLES",
     "RAW_FUNDING",
     "RAW_INSTRUMENTS",
     "RAW_POSITIONING",
+    "RECEIVED_CANDLES",
     "RELATIVE",
     "SEARCHES",
     "STRUCTURES",

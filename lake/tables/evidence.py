@@ -89,3 +89,42 @@ UNSEEN_DAYS = Table(
     known="upto",
     view="unseen_days",
 )
+PARITY = Table(
+    name="parity",
+    layer="research",
+    # One row per decision of a day (enter, exit), per trade that was closed on it (trade), and per
+    # strategy on a symbol that could not be compared (subject). Returns are fractions of what was
+    # entered; the gap is the sum of the five columns after it.
+    schema=schema_of(
+        {
+            "known_at": TIME,
+            "what": TEXT,
+            "venue": TEXT,
+            "strategy": TEXT,
+            "symbol": TEXT,
+            "bar_time": TIME,
+            "verdict": TEXT,
+            "reason": TEXT,
+            "live": TEXT,
+            "replayed": TEXT,
+            "release_id": TEXT,
+        },
+        {
+            "live_return": REAL,
+            "replayed_return": REAL,
+            "gap": REAL,
+            "fees": REAL,
+            "funding": REAL,
+            "slippage": REAL,
+            "latency": REAL,
+            "rest": REAL,
+            "delay_ms": WHOLE,
+            "position_id": WHOLE,
+        },
+    ),
+    key=("what", "venue", "strategy", "symbol", "bar_time"),
+    partition=("day",),
+    time="known_at",
+    known="upto",
+    view="parity",
+)

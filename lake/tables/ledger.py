@@ -133,3 +133,21 @@ LEDGER_EQUITY = _ledger(
     key=("time", "venue", "asset"),
     older={**_VENUE, "asset": Fallback("USDT")},
 )
+RECEIVED_CANDLES = _ledger(
+    "received_candles",
+    "received_at",
+    {
+        "venue": TEXT,
+        "symbol": TEXT,
+        "open_time": TIME,
+        "open": REAL,
+        "high": REAL,
+        "low": REAL,
+        "close": REAL,
+        "volume": REAL,
+        "fresh": WHOLE,
+    },
+    {},
+    key=("venue", "symbol", "open_time", "open", "high", "low", "close", "volume"),
+    older={},
+)

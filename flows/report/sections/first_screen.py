@@ -11,6 +11,7 @@ from flows.report import formats, tables
 from flows.report.lake_reader import ReportData
 from flows.report.sections.account import account_view
 from flows.report.sections.execution import LedgerRows, resting_stops, slippage_bps
+from flows.report.sections.parity import parity_check
 from flows.report.sections.strategies import OUT, searched_names
 from flows.report.tables import counted, joined
 from flows.report.views import (
@@ -102,7 +103,10 @@ def checks(data: ReportData, entries: Sequence[Row]) -> tuple[Check, ...]:
     found = [gate_check(entries)] if data.manifest is not None else []
     if data.manifest is not None and (until := data.manifest["valid_until"].get("params")):
         found.append(validity_check(until, data.as_of))
-    return (*found, *ledger_checks(data.ledger), data_check(data))
+    live = ledger_checks(data.ledger)
+    if not data.ledger.empty:
+        live = (*live, parity_check(data.parity))
+    return (*found, *live, data_check(data))
 
 
 def gate_check(entries: Sequence[Row]) -> Check:

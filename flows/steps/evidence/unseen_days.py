@@ -15,6 +15,7 @@ from flows.steps.data.candles import load_candles, start_compiling
 from flows.steps.data.funding import load_funding
 from flows.steps.evidence.hypotheses import Look, hypotheses_opened
 from flows.steps.evidence.live_returns import live_returns
+from flows.steps.evidence.parity_table import differences_by_day
 from flows.steps.search.optimize_request import costs_of
 from lake.store import Lake
 from lake.tables import UNSEEN_DAYS
@@ -46,12 +47,14 @@ def follow_frozen(
     if not stored or stored[-1]["state"] != "unproven":
         returns += _simulated(lake, look, begin, begin + len(returns), as_of, settings)
     live = live_returns(lake, look, settings.venue, begin, len(returns), as_of)
+    differences = differences_by_day(lake, look, settings.venue, as_of)
     days = [
         UnseenDay(
             day=(begin + place) * DAY_MS,
             net_return=value,
             live_return=live[place],
             hypotheses=hypotheses_opened(looks, _moment(begin + place + 1)),
+            difference=differences.get(begin + place, ""),
         )
         for place, value in enumerate(returns)
     ]
@@ -114,7 +117,11 @@ def _store(
 ) -> None:
     """Write the days of this candidate beside those of earlier ones of the hypothesis."""
     rows = lake.read(UNSEEN_DAYS, hypothesis=look.hypothesis).to_pylist()
-    kept = {(row["frozen_at"], row["day"]): row for row in rows}
+    kept = {
+        (row["frozen_at"], row["day"]): row
+        for row in rows
+        if row["frozen_at"] != look.as_of or not _after_the_end(row, followed)
+    }
     for day, known in zip(days, followed, strict=False):
         moment = _moment(day.day // DAY_MS)
         kept[look.as_of, moment] = {
@@ -136,6 +143,12 @@ def _store(
         fields = [{name: row[name] for name in UNSEEN_DAYS.schema.names} for row in kept.values()]
         table = pa.Table.from_pylist(fields, schema=UNSEEN_DAYS.schema)
         lake.write(UNSEEN_DAYS, table, hypothesis=look.hypothesis)
+
+
+def _after_the_end(row: Mapping[str, Any], followed: Sequence[FollowedDay]) -> bool:
+    """Whether a stored day lies behind one that ended the proof, as is known only now."""
+    ended = bool(followed) and followed[-1].state == "unproven"
+    return ended and _day_of(row["day"]) * DAY_MS > followed[-1].day
 
 
 def _day_of(moment: datetime) -> int:

@@ -18,10 +18,20 @@ from typing import Any
 import pyarrow as pa
 
 from lake.store import Lake
-from lake.tables import EVENTS, FILLS, LEDGER_EQUITY, ORDERS, POSITIONS, Table
+from lake.tables import (
+    EVENTS,
+    FILLS,
+    LEDGER_EQUITY,
+    ORDERS,
+    POSITIONS,
+    RECEIVED_CANDLES,
+    Table,
+)
 from trading.errors import DataError
 
-_TABLES = (ORDERS, FILLS, POSITIONS, EVENTS, LEDGER_EQUITY)
+_TABLES = (ORDERS, FILLS, POSITIONS, EVENTS, LEDGER_EQUITY, RECEIVED_CANDLES)
+_LATER = frozenset({RECEIVED_CANDLES.name})
+"""Tables that a ledger from before them lacks, until its executor starts again."""
 _TYPES = {"INTEGER": pa.int64(), "REAL": pa.float64(), "TEXT": pa.string()}
 
 Column = tuple[str, pa.DataType]
@@ -66,6 +76,8 @@ def _rows_by_day(source: sqlite3.Connection, table: Table, as_of: datetime) -> d
         (str(row[1]), _type(table, str(row[1]), str(row[2])))
         for row in source.execute(f"pragma table_info({table.name})")
     ]
+    if not columns and table.name in _LATER:
+        return {}
     if not columns:
         raise DataError(f"the executor's ledger has no table {table.name}; update the executor")
     names = [name for name, _ in columns]

@@ -25,6 +25,7 @@ from trading.errors import ReleaseRefused
 SECTIONS = (
     "summary",
     "execution",
+    "parity",
     "strategies",
     "evidence",
     "ensemble",

@@ -1,8 +1,9 @@
 """A frozen candidate on days that it never saw: its evidence, its drawdown, and its state.
 
 `follow` folds the days one by one. Evidence of an edge confirms the candidate; evidence of decay,
-or a drawdown beyond the envelope of its resampled past, takes one state away and starts evidence
-and drawdown again: what was believed before the demotion must not restore it.
+a drawdown beyond the envelope of its resampled past, or a day on which live trading differed from
+its replay, takes one state away and starts evidence and drawdown again: what was believed before
+the demotion must not restore it.
 """
 
 from __future__ import annotations
@@ -38,13 +39,15 @@ class UnseenDay:
 
     ``day`` is its start in ms, ``net_return`` the frozen candidate's net return (a fraction),
     ``live_return`` that of the positions which the executor closed on this day, on the same scale.
-    ``hypotheses`` is the number of hypotheses ever opened, as known on that day.
+    ``hypotheses`` is the number of hypotheses ever opened, as known on that day. ``difference``
+    says in what the executor differed from the replay of this day (`parity`); empty if in nothing.
     """
 
     day: int
     net_return: float
     live_return: float
     hypotheses: int
+    difference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ def follow(frozen: Frozen, days: Sequence[UnseenDay], alpha: float) -> list[Foll
         run.add(day)
         confirm_at = (day.hypotheses + restarts) / alpha
         drawdown = max(run.drawdowns)
-        reason = _decayed(run, frozen)
+        reason = _differed(day) or _decayed(run, frozen)
         demoted = bool(reason)
         if demoted:
             state = ONE_STEP_DOWN[state]
@@ -140,6 +143,11 @@ def follow(frozen: Frozen, days: Sequence[UnseenDay], alpha: float) -> list[Foll
         if demoted:
             run, restarts = _Run(frozen.stakes), restarts + 1
     return found
+
+
+def _differed(day: UnseenDay) -> str:
+    """Why a day demotes whatever it earned: what was tested is not what was traded."""
+    return f"live trading differs from its replay: {day.difference}" if day.difference else ""
 
 
 def _decayed(run: _Run, frozen: Frozen) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from flows.settings import ResearchSettings
 from flows.steps.evidence.hypotheses import Look, record_look
+from flows.steps.evidence.parity_table import write_parity
 from flows.steps.evidence.unseen_days import follow_frozen
 from flows.steps.search.optimize_request import costs_of
 from lake.store import Lake
@@ -139,6 +140,33 @@ def test_after_the_proof_is_lost_no_day_is_simulated(lake: Lake, tmp_path: Path)
     assert len(lost) < 8
     (tmp_path / "checked").unlink()  # nothing to read from
     assert followed(lake, datetime(2025, 6, 20, tzinfo=UTC), envelope=1e-6) == lost
+
+
+def test_a_day_that_differed_from_its_replay_ends_the_proof_also_if_known_late(lake: Lake) -> None:
+    as_of = datetime(2025, 6, 19, tzinfo=UTC)
+    before = followed(lake, as_of)
+    day = datetime(2025, 6, 14, tzinfo=UTC)
+    row = {
+        "known_at": day + timedelta(hours=23),
+        "what": "enter",
+        "venue": SETTINGS.venue,
+        "strategy": "breakout",
+        "symbol": "BTCUSDT",
+        "bar_time": day + timedelta(hours=14),
+        "verdict": "different",
+        "reason": "the replay does not",
+        "live": "",
+        "replayed": "",
+        "release_id": "",
+    }
+    write_parity(lake, "2025-06-14", [{**row, "verdict": "explained"}])
+    assert followed(lake, as_of) == before
+    write_parity(lake, "2025-06-14", [row])
+    assert followed(lake, as_of) == before[:4]
+    last = lake.read(UNSEEN_DAYS).to_pylist()[-1]
+    assert (last["day"], last["state"]) == (day, "unproven")
+    reason = "live trading differs from its replay: breakout BTCUSDT 14:00: the replay does not"
+    assert last["reason"] == reason
 
 
 def test_a_night_without_new_candles_follows_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,196 @@
+"""What the executor did on one UTC day, out of the exported ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lake.store import Lake
+from lake.tables import EVENTS, FILLS, ORDERS, POSITIONS, RECEIVED_CANDLES
+from trading.candles import DAY_MS, MINUTE_MS, Candle
+
+Row = Mapping[str, Any]
+
+ADOPTED = "adopted"
+RELEASE_SOUGHT_DAYS = 40
+"""How far back the change to the release in use is looked for."""
+LONGEST_POSITION_DAYS = 60
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Subject:
+    """A strategy on an instrument."""
+
+    strategy: str
+    symbol: str
+    venue: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stint:
+    """A span (ms) in which a release decided for some subjects, in one run of the executor.
+
+    ``crashed`` says that the run ended without a stop, at about ``end_ms``.
+    """
+
+    release_id: str
+    begin_ms: int
+    end_ms: int
+    subjects: frozenset[Subject]
+    crashed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LiveDay:
+    """The day's inputs and outputs; times in ms. Rows keep the names of the ledger's columns.
+
+    ``heard`` has, by venue and symbol, the received candles by their open; the value's second part
+    says whether it was fresh. ``signals`` are the data of signals, ``positions`` those that were
+    open on the day or closed on it.
+    """
+
+    begin_ms: int
+    end_ms: int
+    heard: Mapping[tuple[str, str], Mapping[int, tuple[Candle, bool]]]
+    stints: Sequence[Stint]
+    signals: Sequence[tuple[Subject, Row]]
+    positions: Sequence[Row]
+    orders: Mapping[str, Row]
+    fills: Mapping[int, Sequence[Row]]
+
+    @property
+    def day(self) -> str:
+        """``2025-06-19``."""
+        return f"{datetime.fromtimestamp(self.begin_ms / 1000, UTC):%Y-%m-%d}"
+
+
+def read_live_day(lake: Lake, begin: datetime, as_of: datetime, history_days: int) -> LiveDay:
+    """Read the UTC day that begins at ``begin``, with received candles of the days before."""
+    begin_ms = _ms(begin)
+    end_ms = begin_ms + DAY_MS
+    events = _events(lake, begin, as_of)
+    positions = [
+        row
+        for row in _rows(lake, POSITIONS, begin, as_of, LONGEST_POSITION_DAYS)
+        if row.get("closed_at") is None or _ms(row["closed_at"]) >= begin_ms
+    ]
+    return LiveDay(
+        begin_ms=begin_ms,
+        end_ms=end_ms,
+        heard=_heard(lake, events, begin, as_of, history_days),
+        stints=_stints(events, end_ms),
+        signals=_signals(events, begin_ms, end_ms),
+        positions=[row for row in positions if _ms(row["opened_at"]) < end_ms],
+        orders={
+            row["client_id"]: row
+            for row in _rows(lake, ORDERS, begin, as_of, LONGEST_POSITION_DAYS)
+        },
+        fills=_fills(lake, begin, as_of, {row["id"] for row in positions}),
+    )
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _rows(lake: Lake, table: Any, begin: datetime, as_of: datetime, days: int) -> list[Row]:
+    """Rows of the partitions from ``days`` before the day up to the one after it."""
+    first = begin - timedelta(days=days)
+    last = f"{begin + timedelta(days=1):%Y-%m-%d}"
+    found: list[Row] = []
+    for partition in lake.partitions(table):
+        if f"{first:%Y-%m-%d}" <= partition.values["day"] <= last:
+            found += lake.read_partition(partition, as_of).to_pylist()
+    return found
+
+
+def _events(lake: Lake, begin: datetime, as_of: datetime) -> list[Row]:
+    """Events of the day and the one after, and of those before back to the change of release."""
+    found = _rows(lake, EVENTS, begin, as_of, 0)
+    begin_ms = _ms(begin)
+    for back in range(1, RELEASE_SOUGHT_DAYS + 1):
+        if any(e["type"] == "release_changed" and _ms(e["time"]) <= begin_ms for e in found):
+            break
+        day = f"{begin - timedelta(days=back):%Y-%m-%d}"
+        found += lake.read(EVENTS, as_of=as_of, day=day).to_pylist()
+    return sorted(found, key=lambda event: event["id"])
+
+
+def _stints(events: Sequence[Row], end_ms: int) -> list[Stint]:
+    """Spans of one release each, by run: an event's id begins with the number of its run."""
+    stints: list[Stint] = []
+    runs = sorted({event["id"][:4] for event in events})
+    for number in runs:
+        own = [event for event in events if event["id"].startswith(f"{number}-")]
+        changes = [event for event in own if event["type"] == "release_changed"]
+        stopped = own[-1]["type"] == "system_stopped"
+        crashed = not stopped and number != runs[-1]
+        last = _ms(own[-1]["time"]) if stopped or crashed else end_ms
+        ends = [_ms(event["time"]) for event in changes[1:]] + [last]
+        for event, end in zip(changes, ends, strict=True):
+            data = json.loads(event["data"])
+            stints.append(
+                Stint(
+                    release_id=data["release_id"],
+                    begin_ms=_ms(event["time"]),
+                    end_ms=end,
+                    subjects=frozenset(map(_subject, data["strategies"])),
+                    crashed=crashed and end == last,
+                )
+            )
+    return stints
+
+
+def _subject(text: str) -> Subject:
+    """``breakout BTCUSDT.binance_usdm``."""
+    strategy, _, instrument = text.partition(" ")
+    symbol, _, venue = instrument.rpartition(".")
+    return Subject(strategy, symbol, venue)
+
+
+def _signals(events: Sequence[Row], begin_ms: int, end_ms: int) -> list[tuple[Subject, Row]]:
+    """Signals whose candles closed on the day."""
+    found = []
+    for event in events:
+        if event["type"] != "signal_generated":
+            continue
+        data = json.loads(event["data"])
+        if begin_ms <= data["bar_time"] + MINUTE_MS < end_ms:
+            found.append((Subject(data["strategy"], event["symbol"], event["venue"]), data))
+    return found
+
+
+def _heard(
+    lake: Lake, events: Sequence[Row], begin: datetime, as_of: datetime, history_days: int
+) -> dict[tuple[str, str], dict[int, tuple[Candle, bool]]]:
+    """Candles as they were first received: recorded ones, and those that led to something."""
+    found: dict[tuple[str, str], dict[int, tuple[Candle, bool]]] = {}
+    recorded = _rows(lake, RECEIVED_CANDLES, begin, as_of, history_days)
+    for row in sorted(recorded, key=lambda row: row["received_at"]):
+        own = found.setdefault((row["venue"], row["symbol"]), {})
+        own.setdefault(_ms(row["open_time"]), _candle(row, _ms(row["open_time"])))
+    for event in events:
+        if event["type"] == "candle_closed":
+            data = json.loads(event["data"])
+            own = found.setdefault((event["venue"], event["symbol"]), {})
+            own.setdefault(data["open_time"], _candle(data, data["open_time"]))
+    return found
+
+
+def _candle(row: Row, open_time: int) -> tuple[Candle, bool]:
+    values = (row[name] for name in ("open", "high", "low", "close", "volume"))
+    return Candle(open_time, *values), bool(row["fresh"])
+
+
+def _fills(lake: Lake, begin: datetime, as_of: datetime, wanted: set[int]) -> dict[int, list[Row]]:
+    """Fills by position, oldest first; ids of trades count where times are equal."""
+    found: dict[int, list[Row]] = {}
+    for row in _rows(lake, FILLS, begin, as_of, LONGEST_POSITION_DAYS):
+        if row.get("position_id") in wanted:
+            found.setdefault(row["position_id"], []).append(row)
+    for own in found.values():
+        own.sort(key=lambda row: (row["time"], len(row["trade_id"]), row["trade_id"]))
+    return found
