@@ -1,7 +1,7 @@
 """Trades into the ledger and the portfolio, each once.
 
 Trades come from the user stream or from the trade list, never from an order's answer; (symbol,
-trade id) identifies them.
+trade id) identifies them, where the exchange was not rolled back (`LedgerHistory.named_fill`).
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ class FillRecorder:
 
     async def take(self, fill: VenueFill, row: OrderRow | None) -> bool:
         """Record one trade with what its fee was worth."""
+        fill = self._services.ledger.history.named_fill(fill)
         if self._services.ledger.has_fill(fill.symbol, fill.trade_id):
             return False
         return self.apply(await self._fees.priced(fill), row)
@@ -90,6 +91,7 @@ class FillRecorder:
     def apply(self, fill: VenueFill, row: OrderRow | None) -> bool:
         """Record one trade; False when it is known already or not ours."""
         ledger = self._services.ledger
+        fill = ledger.history.named_fill(fill)
         if ledger.has_fill(fill.symbol, fill.trade_id):
             # A repeated event must not bring a closed position back into the portfolio.
             return False

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from executor.ledger.connection import LedgerConnection
 from executor.ledger.records import OrderRow
 from executor.ledger.rows import ORDER_COLUMNS, order_of
-from executor.model import InstrumentId, symbol_of, venue_of
+from executor.model import InstrumentId, VenueFill, symbol_of, venue_of
 from trading.candles import Candle
 
 _ADD = "insert into received_candles values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing"
+SAME_TRADE_MS = 1_000
+"""Two reports of one trade may be this far apart; trades with one id are further."""
 UNPROTECTED = "unprotected"
 """Exit reason of a position whose stop could not be placed in time."""
 
@@ -93,6 +95,22 @@ class LedgerHistory:
                 break
             length += 1
         return LossStreak(length, int(rows[0]["closed_at"]) if length else 0)
+
+    def named_fill(self, fill: VenueFill) -> VenueFill:
+        """The trade under the id that the ledger has for it, or will have.
+
+        An exchange that was rolled back gives the ids of the trades that it forgot again, also of
+        their orders. Such a trade has its time as a part of its id.
+        """
+        row = self._connection.current.execute(
+            "select order_id, time from fills where venue = ? and symbol = ? and trade_id = ?",
+            (venue_of(fill.symbol), symbol_of(fill.symbol), fill.trade_id),
+        ).fetchone()
+        if row is None:
+            return fill
+        if row["order_id"] == fill.order_id and abs(row["time"] - fill.time) <= SAME_TRADE_MS:
+            return fill
+        return replace(fill, trade_id=f"{fill.trade_id}@{fill.time}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,8 +110,10 @@ def _check_orders_known(accepted: Iterable[Row], known: Iterable[Row]) -> list[s
 def _check_fills(happened: Iterable[Row], known: Iterable[Row]) -> list[str]:
     """Check I3: the same trades, with quantity, price and fee."""
     own = [row for row in happened if not row["client_id"].startswith(FOREIGN)]
-    ours = {(row["symbol"], str(row["trade_id"])): row for row in own}
-    theirs = {(row["symbol"], str(row["trade_id"])): row for row in known}
+    known = list(known)
+    twice = _ids_given_twice(known)
+    ours = {_trade_key(row, twice): row for row in own}
+    theirs = {_trade_key(row, twice): row for row in known}
     found = [
         f"I3: trade {key[1]} is not in the executor's ledger" for key in ours.keys() - theirs.keys()
     ]
@@ -128,6 +130,22 @@ def _check_fills(happened: Iterable[Row], known: Iterable[Row]) -> list[str]:
                     f"I3: trade {key[1]}: {name} is {theirs_value}, the exchange has {ours_value}"
                 )
     return found
+
+
+def _ids_given_twice(known: Iterable[Row]) -> set[tuple[str, str]]:
+    """Trade ids that the exchange gave again after a rollback: the executor adds their times."""
+    given = Counter((row["symbol"], _trade_id(row)) for row in known)
+    return {key for key, times in given.items() if times > 1}
+
+
+def _trade_key(row: Row, twice: set[tuple[str, str]]) -> tuple[str, str]:
+    name = _trade_id(row)
+    time = row["time"] if "time" in row else row["market_ms"]
+    return row["symbol"], f"{name}@{time}" if (row["symbol"], name) in twice else name
+
+
+def _trade_id(row: Row) -> str:
+    return str(row["trade_id"]).partition("@")[0]
 
 
 def _check_positions(happened: Iterable[Row], known: Iterable[Row]) -> list[str]:

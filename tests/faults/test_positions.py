@@ -155,9 +155,6 @@ async def test_f25_an_exchange_that_restarts_is_reconciled(tmp_path: Path, kind:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    reason="a trade id that the exchange gives twice is taken for the first trade", strict=False
-)
 async def test_f25_an_entry_that_a_rollback_takes_back_is_said_and_given_up(
     tmp_path: Path,
 ) -> None:
