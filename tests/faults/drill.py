@@ -58,6 +58,8 @@ class Drill:
     clock: str = "lockstep"
     speed: float = 1.0
     within_wall_ms: int = PROTECTED_WITHIN_MS
+    lives: int = 1
+    """Executors, one after the other; all but the last are stopped by the test."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,8 @@ async def hold(folder: Path, drill: Drill) -> Outcome:
         server.venues.faults.add(fault)
     try:
         url = await server.start()
-        await _trade(folder, drill, url)
+        for _ in range(drill.lives):
+            await _trade(folder, drill, url)
     finally:
         await server.stop()
     ledger = folder / "state" / "ledger.sqlite"
