@@ -1,0 +1,59 @@
+"""The page of the soak: counts, the bound, and no more than what ran."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def reliability() -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "reliability", ROOT / "scripts" / "reliability.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("failures", "runs", "bound"),
+    [(0, 200, 0.014867), (0, 99, 0.029806), (1, 20, 0.216106), (3, 3, 1.0), (0, 0, 1.0)],
+)
+def test_the_bound_is_that_of_clopper_and_pearson(
+    reliability: ModuleType, failures: int, runs: int, bound: float
+) -> None:
+    assert reliability.upper_bound(failures, runs) == pytest.approx(bound, abs=5e-6)
+
+
+def test_a_short_run_says_so_and_a_failure_is_named(reliability: ModuleType) -> None:
+    short = {
+        "rounds": 2,
+        "windows": {"commit": 2, "fill": 1},
+        "elsewhere": 1,
+        "violations": ["seed 1 (commit): I3: trade 7 is not in the executor's ledger"],
+    }
+    text = reliability.page(short)
+    assert "Kills: 4. Failures: 1." in text
+    assert "This run was short" in text
+    assert "- seed 1 (commit): I3: trade 7" in text
+
+
+def test_a_whole_run_has_no_excuse(reliability: ModuleType) -> None:
+    whole = {
+        "rounds": 44,
+        "windows": dict.fromkeys(("commit", "send", "answer", "fill", "stop"), 40),
+        "elsewhere": 0,
+        "violations": [],
+    }
+    text = reliability.page(whole)
+    assert "Kills: 200. Failures: 0." in text
+    assert "1.5%" in text
+    assert "short" not in text
