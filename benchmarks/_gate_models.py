@@ -14,7 +14,7 @@ from flows.steps.models.split import SplitSettings
 
 WORKERS = 2
 DAYS = 160
-COST = 0.001
+
 SHAPES: dict[str, tuple[float, tuple[float, float, float]]] = {
     "every hour": (1.0, (0.0010, 0.0020, 0.0040)),
     "10 % of hours": (0.10, (0.0020, 0.0030, 0.0060)),
@@ -60,7 +60,7 @@ def data_of(case: ModelCase) -> Dataset:
     elif case.share:
         side = np.sign(x[:, -1]) * (rng.random(rows) < case.share)
         x[:, -1] = honest[:, -1] = side
-        returns = returns + (case.net + COST) * side
+        returns = returns + (case.net + SETTINGS.round_trip_bp / 10_000.0) * side
     some = np.arange(100, rows, 1_000)
     data = Dataset(
         symbol="BTCUSDT",

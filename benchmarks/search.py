@@ -27,16 +27,18 @@ from _year import (
 )
 from numba import njit
 
-from trading.candles import DAY_MS, CandleColumns
+from trading.candles import DAY_MS, HOUR_MS, CandleColumns
 from trading.jit import compiler
 from trading.positions.exit_rules import ExitRules
 from trading.simulation import Costs, search
+from trading.strategies.base import Strategy
 from trading.strategies.parameters import Value
 from trading.strategies.registry import get_strategy
 from trading.strategies.technical.breakout import Breakout
 
 COSTS = Costs(FEE_BPS)
 COMPARED = 55  # one in 55 combinations
+PAIRS = 25
 
 
 class LadderBreakout(Breakout):
@@ -118,6 +120,21 @@ def compare(targets: Targets, candles: CandleColumns, trigger: str, fast: float)
     targets.at_least(what, peer["seconds"] / fast, 1_000)
 
 
+def cost_of_funding(
+    strategy: Strategy, candles: CandleColumns, grid: list[dict[str, float]]
+) -> float:
+    """Return the processor time of a search with rates every eight hours over one without."""
+    times = range(int(candles.open_time[0]), int(candles.open_time[-1]), 8 * HOUR_MS)
+    paid = replace(COSTS, funding=dict.fromkeys(times, 1e-4))
+    used: tuple[list[float], list[float]] = ([], [])
+    for _ in range(PAIRS):
+        for costs, seconds in zip((COSTS, paid), used, strict=True):
+            begun = time.process_time()
+            search(strategy, candles, grid, rules_of("cross"), costs)
+            seconds.append(time.process_time() - begun)
+    return min(used[1]) / min(used[0])
+
+
 def main() -> None:
     """Print seconds, milliseconds per combination, and the ratios."""
     compiler.enable()
@@ -156,6 +173,12 @@ def main() -> None:
     print(f"{'  processor time':<34} {more * 1e3:9.4f} ms")
     print(f"{'plain compiled candle loop':<34} {plain * 1e3:9.4f} ms a combination")
     targets.at_least("plain loop / fast search", plain / fast, 8)
+    for name, chosen in (
+        ("funding / none", strategy),
+        ("with ladder, funding / none", LadderBreakout()),
+    ):
+        ratio = cost_of_funding(chosen, candles, grid)
+        targets.at_most(f"{name}: funding / none", ratio, 1.1, "times")
     compare(targets, candles, "cross", fast)
     compare(targets, candles, "level", level)
     targets.finish()

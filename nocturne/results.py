@@ -82,6 +82,11 @@ class SearchResult:
         ]
         return pl.DataFrame(rows)
 
+    @property
+    def missing_candles(self) -> int:
+        """Candles that the searched window lacks; every row of the metrics stands for it."""
+        return self.run.gaps.candles
+
     def best(self, measure: str = "sharpe") -> pl.DataFrame:
         """Return the combinations, the best by ``measure`` first."""
         return self.metrics.sort(measure, descending=True, nulls_last=True)
@@ -122,6 +127,8 @@ class WalkForwardResult:
                 spans
                 | dict(found.chosen)
                 | {
+                    "train_missing": found.train_gaps.candles,
+                    "test_missing": found.test_gaps.candles,
                     "in_sample": found.in_sample.total_return,
                     "out_of_sample": found.out_of_sample.metrics.total_return,
                 }

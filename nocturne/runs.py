@@ -65,6 +65,7 @@ def backtest(
     terms = terms or Terms()
     chosen = _strategy(strategy)
     columns = candles.columns
+    chosen.refuse_idle(params)
     given = with_signal_interval(chosen, params, columns.interval_ms)
     _enable(terms)
     ran = _backtest(chosen, columns, given, terms.costs(candles), compiled=terms.compiled)
@@ -119,6 +120,7 @@ def _task(
     chosen = _strategy(strategy)
     columns = candles.columns
     sets = parse_grid([f"{name}={_axis(values)}" for name, values in grid.items()], chosen)
+    chosen.refuse_idle(fixed, grid)
     given = with_signal_interval(chosen, fixed, columns.interval_ms, tuple(grid))
     _enable(terms)
     task = SearchTask(chosen, columns, given, terms.costs(candles), terms.compiled)

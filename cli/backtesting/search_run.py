@@ -17,8 +17,10 @@ from cli.backtesting.results import measured, say
 from cli.compilation.choice import plain_search_seconds, uses_compiled
 from cli.inputs.market import MarketChoice
 from cli.inputs.progress import LongRun
+from cli.summary.backtest import EmergencyStop
 from trading.candles import DAY_MS, CandleColumns, Floats
 from trading.errors import ParameterError
+from trading.market.gaps import gaps_in
 from trading.metrics import Metrics
 from trading.research.grid import ParameterGrid, parse_grid
 from trading.research.samplers import METHODS, Params, sampler_of
@@ -102,6 +104,11 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
         trials = run_trials(method, _counted(run, progress), count, request.objective, store)
     seconds_search = time.perf_counter() - begun
     significance, sentence = _significance(request, work, trials)
+    if not request.strategy.exit_rules(request.strategy.resolve(request.fixed)).emergency_stop:
+        say(EmergencyStop(0.0, request.strategy.widest_emergency).sentence)
+    gaps = gaps_in(market.traded)
+    if gaps.sentence:
+        say(f"{gaps.sentence} in the window; every result stands for it")
     found = [(dict(trial.params), trial.metrics) for trial in trials]
     document = {
         "strategy": request.strategy.name,
@@ -109,6 +116,8 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
         "fee_bps": request.costs.fee_bps,
         "slippage_bps": request.costs.slippage_bps,
         "funding": market.funding_source,
+        "gaps": gaps.places,
+        "missing_candles": gaps.candles,
         "capital": request.costs.margin.capital,
         "method": request.method,
         "seed": request.seed,

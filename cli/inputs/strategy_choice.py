@@ -136,6 +136,7 @@ def choose(
     chosen = find_strategy(name)
     given = parse_settings(settings, chosen)
     if found is None:
+        chosen.refuse_idle(given, searched)
         return chosen, given
     where = f"preset '{found.name}'"
     from_preset = {
@@ -143,4 +144,6 @@ def choose(
         for key, value in found.params.items()
         if key not in searched
     }
+    # The preset's own stops may idle: only what is said here must count.
+    chosen.refuse_idle({"filters": from_preset.get("filters", "on"), **given}, searched)
     return chosen, {**from_preset, **given}

@@ -15,6 +15,28 @@ from trading.simulation.summary import RunSummary
 
 
 @dataclass(frozen=True, slots=True)
+class EmergencyStop:
+    """The emergency stop of a run (0: none) beside the one of live and paper trades, as shares.
+
+    ``beyond`` counts the trades that went as far as the latter before they ended.
+    """
+
+    simulated: float
+    live: float
+    beyond: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """Say what is missing; empty where the run has an emergency stop."""
+        if self.simulated > 0.0:
+            return ""
+        text = f"no emergency stop; live and paper trades have one of {self.live:.0%}"
+        if not self.beyond:
+            return text
+        return f"{text}, which {self.beyond:,} of these trades would have met"
+
+
+@dataclass(frozen=True, slots=True)
 class BacktestReport:
     """What is printed of one back-test; ``signals`` is the interval that decisions come from."""
 
@@ -24,6 +46,7 @@ class BacktestReport:
     costs: Costs
     summary: RunSummary
     measures: Mapping[str, float | int]
+    emergency: EmergencyStop
 
     def text(self) -> str:
         """Return the whole text."""
@@ -48,6 +71,8 @@ class BacktestReport:
             "buy and hold": _signed(summary.buy_and_hold),
             "trades": f"{self.measures['trades']:,}",
         }
+        if self.emergency.sentence:
+            lines["stops"] = self.emergency.sentence
         return "\n".join(f"{name:<13} {value}" for name, value in lines.items())
 
     def _exits(self) -> str:

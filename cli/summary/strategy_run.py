@@ -12,14 +12,14 @@ from cli.backtesting.results import measured
 from cli.compilation.choice import CANDLE_SECONDS, uses_compiled
 from cli.inputs.market import Market, MarketChoice
 from cli.inputs.progress import LongRun
-from cli.summary.backtest import BacktestReport, document_of
+from cli.summary.backtest import BacktestReport, EmergencyStop, document_of
 from trading.candles import interval_name
 from trading.research.marked_drawdown import marked_drawdown
 from trading.research.trading_costs import fill_metrics
 from trading.simulation import BacktestResult, Costs, Trades
 from trading.simulation import backtest as simulate
 from trading.simulation.signal_interval import with_signal_interval
-from trading.simulation.summary import RunSummary
+from trading.simulation.summary import RunSummary, beyond_emergency
 from trading.strategies.base import Strategy
 from trading.strategies.parameters import Value
 
@@ -55,6 +55,17 @@ class StrategyRun:
         """Every measure of the run, those of its costs included."""
         return {**self.result.metrics.as_dict(), **self.marked, **self.trading_costs}
 
+    @property
+    def emergency(self) -> EmergencyStop:
+        """The emergency stop of the run beside the one of live trades."""
+        own = self.strategy.exit_rules(self.result.params).emergency_stop
+        live = self.strategy.widest_emergency
+        if own > 0.0:
+            return EmergencyStop(own, live)
+        return EmergencyStop(
+            own, live, beyond_emergency(self.result.trades, self.market.traded, live)
+        )
+
     def document(self) -> dict[str, Any]:
         """Return the JSON document."""
         return {
@@ -69,6 +80,9 @@ class StrategyRun:
             "seconds_compile": self.seconds_compile + self.result.seconds_compile,
             "seconds_search": self.result.seconds_run,
             "ambiguous_candles": self.result.ambiguous_candles,
+            "emergency_stop": self.emergency.simulated,
+            "live_emergency_stop": self.emergency.live,
+            "beyond_live_emergency_stop": self.emergency.beyond,
             "summary": document_of(self.summary),
             "results": [measured(self.given, self.result.metrics)],
             **self.marked,
@@ -78,7 +92,13 @@ class StrategyRun:
     def text(self) -> str:
         """Return the result for the terminal."""
         return BacktestReport(
-            self.strategy.name, self.market, self.signals, self.costs, self.summary, self.measures
+            self.strategy.name,
+            self.market,
+            self.signals,
+            self.costs,
+            self.summary,
+            self.measures,
+            self.emergency,
         ).text()
 
     def write_page(self, target: str) -> None:

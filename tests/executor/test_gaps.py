@@ -12,11 +12,19 @@ import pytest
 
 from executor.bus.events import ClosedCandle, Event, EventType
 from executor.market_data import feed as feed_module
-from executor.model import CandleUpdate
+from executor.model import CandleUpdate, Tick
 from executor.strategy.runner import RunnerPlan, StrategyRunner
 from executor.venues.faults import OutcomeUnknown
-from tests.executor.fakes import BTCUSDT, MINUTE, FakeVenue, executor_on, settled, signal
-from trading.candles import Candle
+from tests.executor.fakes import (
+    BTCUSDT,
+    MINUTE,
+    FakeVenue,
+    closed_positions,
+    executor_on,
+    settled,
+    signal,
+)
+from trading.candles import DAY_MS, Candle
 from trading.strategies.decider import Decision
 
 BASE = 2 * MINUTE
@@ -158,3 +166,24 @@ async def test_a_late_candle_from_before_the_entry_changes_nothing(
         executor.feed.push(closed(10))
         await settled(executor)
         assert len(venue.fills) == 1
+
+
+@pytest.mark.parametrize("first", ["price", "candle"])
+async def test_a_day_that_ends_in_missing_minutes_is_left_at_the_first_news_after_them(
+    tmp_path: Path, first: str
+) -> None:
+    after = (DAY_MS - BASE) // MINUTE + 5
+    venue = Recording(faults=0, short=0, holes=frozenset(range(3, after)))
+    async with executor_on(tmp_path, venue) as executor:
+        signal(executor, bar_time=BASE + MINUTE)
+        await settled(executor)
+        executor.subscribe_market()
+        executor.feed.start_at([BTCUSDT], BASE)
+        executor.feed.push(closed(2))
+        await settled(executor)
+        assert venue.held[BTCUSDT] > 0
+        price = Tick(BTCUSDT, 50_010.0, BASE + after * MINUTE)
+        executor.feed.push(price if first == "price" else closed(after))
+        await settled(executor)
+        assert venue.held[BTCUSDT] == 0
+        assert [row.exit_reason for row in closed_positions(executor)] == ["day_end"]

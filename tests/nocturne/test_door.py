@@ -14,6 +14,7 @@ import nocturne as nc
 from cli.main import main
 from lake.store import Lake
 from tests.flows.candle_lake import SAMPLE, put_checked, put_funding, sample_minutes
+from trading.candles import HOUR_MS, CandleColumns
 
 FILE = SAMPLE / "candles_1m" / "usdm" / "BTCUSDT.parquet"
 PLAIN = nc.Terms(compiled=False)
@@ -72,6 +73,21 @@ def test_a_walk_forward_trades_only_the_days_after_each_training(candles: nc.Can
     assert found.metrics["total_return"][0] == pytest.approx(growth - 1)
     assert found.equity["equity"][-1] == pytest.approx(growth)
     assert "<table" in found._repr_html_()
+
+
+def test_a_search_and_a_fold_say_what_their_windows_lack(candles: nc.Candles) -> None:
+    known = candles.columns
+    start = round(datetime(2025, 5, 21, 3, tzinfo=UTC).timestamp() * 1000)
+    there = (known.open_time < start) | (known.open_time >= start + HOUR_MS)
+    columns = (known.open, known.high, known.low, known.close, known.volume)
+    holes = nc.Candles(
+        CandleColumns.of(known.open_time[there], *(column[there] for column in columns))
+    )
+    searched = nc.search("breakout", holes, {"k": [0.4]}, terms=PLAIN, filters="off")
+    assert searched.missing_candles == 60
+    walked = nc.walk_forward("breakout", holes, {"k": [0.4, 0.6]}, terms=PLAIN, filters="off")
+    assert walked.folds["test_missing"].to_list() == [60]
+    assert walked.folds["train_missing"].to_list() == [0]
 
 
 def test_a_chart_is_a_page_that_loads_nothing(candles: nc.Candles, tmp_path: Path) -> None:

@@ -25,14 +25,7 @@ def trade_breakout(rows, k, take_profit, stop_loss, fee, trigger):
 
     targets = {day: target(day) for day in by_day}
     last_of_day = [i + 1 == len(rows) or days[i + 1] != days[i] for i in range(len(rows))]
-    ends_day = [
-        last_of_day[i]
-        and (
-            i + 1 < len(rows)
-            or datetime.fromtimestamp(rows[i][0] / 1000, UTC).strftime("%H:%M") == "23:59"
-        )
-        for i in range(len(rows))
-    ]
+    ends_day = [datetime.fromtimestamp(r[0] / 1000, UTC).strftime("%H:%M") == "23:59" for r in rows]
 
     trades = []
     position = None
@@ -43,7 +36,11 @@ def trade_breakout(rows, k, take_profit, stop_loss, fee, trigger):
             position["entry_price"] = open_
         if position is not None:
             entry = position["entry_price"]
-            left = leave(entry, rows[i], take_profit, stop_loss, ends_day[i], i == len(rows) - 1)
+            if days[i] != days[position["entry_row"]]:  # the last minutes of its day are missing
+                left = leave(entry, (time, *[open_] * 4), take_profit, stop_loss, True, False)
+            else:
+                is_last = i == len(rows) - 1
+                left = leave(entry, rows[i], take_profit, stop_loss, ends_day[i], is_last)
             if left is None:
                 continue
             price, reason = left

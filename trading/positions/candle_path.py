@@ -51,11 +51,15 @@ from trading.positions.position import (
     trailing_level,
 )
 
+AT_CLOSE, AT_OPEN = 1, 2
+"""Where in a candle the day of a position ends."""
+
 
 class CandleTurn(NamedTuple):
     """One candle's turn in a position's life, apart from its prices.
 
-    ``day_ends`` is 1 on the last candle of a day that ends the position. ``wants_out``: the
+    ``day_ends`` is `AT_CLOSE` on the last minutes of a day that ends the position, `AT_OPEN` on the
+    first candle after such a day whose last minutes are missing, else 0. ``wants_out``: the
     strategy's exit was decided on the row before and fills at the open, if it still counts.
     """
 
@@ -212,6 +216,20 @@ def clock_check(life: Buffer, rules: Buffer, at: int, now: int) -> int:
 
 
 @kernel
+def leave_at_open(
+    life: Buffer, rules: Buffer, at: int, code: int, market: float, row: int, fills: Buffer
+) -> int:
+    """Sell everything at the open for ``code``, or for a level that the open has passed."""
+    met = closing_check(life, rules, at, market)
+    if met == NO_EXIT:
+        return settle(life, rules, at, code, market, row, fills)
+    level, side = level_of(life, rules, at, met), life[SIDE]
+    if met != TAKE_PROFIT and rules[at + R_GAP] > 0.0 and side * level > side * market:
+        level = market
+    return settle(life, rules, at, met, level, row, fills)
+
+
+@kernel
 def price_check(life: Buffer, rules: Buffer, at: int, price: float, now: int) -> int:
     """Return what ``price`` at ``now`` (ms) triggers, as a code; updates the best price."""
     code = closing_check(life, rules, at, price)
@@ -236,10 +254,10 @@ def live_row(
     """Live through one candle; the code of an end, or 0."""
     first, close, row = bar.open, bar.close, turn.row
     if turn.wants_out and heeds_exit(life, rules, at):
-        code = closing_check(life, rules, at, first)
-        if code == NO_EXIT:
-            return settle(life, rules, at, STRATEGY_EXIT, first, row, fills)
-        return settle(life, rules, at, code, level_of(life, rules, at, code), row, fills)
+        return leave_at_open(life, rules, at, STRATEGY_EXIT, first, row, fills)
+    late = clock_check(life, rules, at, bar.open_time)
+    if late != NO_EXIT:  # the minutes in which it fell due are missing
+        return leave_at_open(life, rules, at, late, first, row, fills)
     side = life[SIDE]
     adverse, favourable = bar.low, bar.high
     if side < 0.0:
@@ -261,6 +279,6 @@ def live_row(
     close_time = bar.open_time + bar.length
     if rules[at + R_TIME_EXIT] > 0.0 and close_time - life[OPENED] >= rules[at + R_TIME_EXIT]:
         return settle(life, rules, at, TIME_EXIT, close, row, fills)
-    if turn.day_ends == 1:
+    if turn.day_ends == AT_CLOSE:
         return settle(life, rules, at, DAY_END, close, row, fills)
     return NO_EXIT

@@ -18,6 +18,7 @@ import numpy as np
 
 from trading.candles import DAY_MS, CandleColumns, Floats, Integers
 from trading.errors import DataError, ParameterError
+from trading.market.gaps import Gaps, gaps_in
 from trading.metrics import (
     EQUITY,
     SUMS_SIZE,
@@ -75,6 +76,7 @@ class FoldResult:
     """One fold: the choice made in-sample, and its result out-of-sample.
 
     ``chosen`` holds only the searched and fitted parameters, ``tried`` the number of combinations.
+    The gaps are those of the candles in both spans.
     """
 
     fold: Fold
@@ -82,6 +84,8 @@ class FoldResult:
     tried: int
     in_sample: Metrics
     out_of_sample: BacktestResult
+    train_gaps: Gaps
+    test_gaps: Gaps
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,12 @@ class WalkForward:
     equity: Floats
     days: Integers
     daily_returns: Floats
+
+    @property
+    def test_gaps(self) -> Gaps:
+        """What the candles of all test spans lack together."""
+        places, missing = zip(*(fold.test_gaps for fold in self.folds), strict=True)
+        return Gaps(sum(places), sum(missing))
 
 
 def walk_forward(
@@ -141,11 +151,20 @@ def walk_forward(
             known = candles.slice(fold.train_start, fold.train_end)
             fitted = strategy.learn(known, strategy.resolve(fixed))
             searcher = Searcher(strategy, candles, grid, {**fixed, **fitted}, costs, threads=inner)
-        learnt = searcher.search(fold.train_start, fold.train_end, threads=inner).results
+        searched = searcher.search(fold.train_start, fold.train_end, threads=inner)
+        learnt = searched.results
         best = choose([row.metrics for row in learnt], score, least_trades)
         tested = searcher.backtest(best, fold.test_start, fold.test_end)
         chosen = {**fitted, **grid[best]}
-        return FoldResult(fold, chosen, len(learnt), learnt[best].metrics, tested)
+        return FoldResult(
+            fold,
+            chosen,
+            len(learnt),
+            learnt[best].metrics,
+            tested,
+            searched.gaps,
+            gaps_in(candles, fold.test_start, fold.test_end),
+        )
 
     # The first fold runs alone: it compiles what the others use.
     first = run(folds[0])

@@ -14,6 +14,7 @@ import numpy as np
 from trading.candles import CandleColumns, Floats
 from trading.errors import ParameterError
 from trading.jit import backends
+from trading.market.gaps import gaps_in
 from trading.metrics import SUMS_SIZE, metrics_of
 from trading.positions.exit_rules import R_DAY_END
 from trading.simulation.engines import workspace
@@ -203,7 +204,9 @@ class Searcher:
         seconds, self._seconds = self._seconds + time.perf_counter() - started, 0.0
         candles = window.last + 1 - window.first
         days = workspace.day_starts(window)
-        return SearchResult(plan.params, sums, candles, daily, days, self.seconds_compile, seconds)
+        gaps = gaps_in(self.prepared.candles, start_ms, end_ms)
+        spent = self.seconds_compile, seconds
+        return SearchResult(plan.params, sums, candles, daily, days, spent, gaps)
 
 
 def fast_trades(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from trading.jit.kernel import Buffer
+from trading.market.funding import Owed
 from trading.market.rows import Extremes, Rows
 
 LEVELS_WIDTH = 3
@@ -51,9 +52,10 @@ class SignalSink(NamedTuple):
 class Horizons(NamedTuple):
     """How each entry of a day-bound strategy ends if no level is touched.
 
-    The last row of its day, the reason there, and the first entry that was decided after it; the
-    extremes up to that row, NaN until they are needed. Empty for strategies that hold over the
-    day's end.
+    The row on which its day ends it, the reason there, and the first entry that was decided after
+    it; the extremes of the day up to that row, NaN until they are needed. The reason is 0 where the
+    last minutes of the day are missing: the open of the row decides. Empty for strategies that hold
+    over the day's end.
     """
 
     ends: list[int]
@@ -76,13 +78,13 @@ class TradingWindow(NamedTuple):
 class Tape(NamedTuple):
     """What the candle engine trades on.
 
-    ``owed`` is the funding that a long unit has paid up to each row, or is empty.
+    ``owed`` is the funding that a long unit has paid, or is empty.
     """
 
     rows: Rows
     signals: Signals
     window: TradingWindow
-    owed: Buffer
+    owed: Owed
 
 
 class JumpTape(NamedTuple):
@@ -93,11 +95,11 @@ class JumpTape(NamedTuple):
     signals: Signals
     horizons: Horizons
     window: TradingWindow
-    owed: Buffer
+    owed: Owed
 
 
 class RowSpan(NamedTuple):
-    """Rows of one position: the first to look at, and the last that it can live through."""
+    """Rows of one position: the first, or first to look at, and the last that it lives through."""
 
     first: int
     horizon: int

@@ -13,7 +13,7 @@ from trading.candles import DAY_MS, CandleColumns, Integers
 from trading.errors import DataError
 from trading.jit.backends import Backend, Kernel
 from trading.jit.compile_errors import explained
-from trading.market.funding import FundingRates, owed_by_row
+from trading.market.funding import FundingRates, owed_by
 from trading.market.rows import BLOCK, WIDE, Extremes, rows_of
 from trading.simulation.engines import level_search
 from trading.simulation.layout import (
@@ -44,7 +44,7 @@ class PreparedCandles:
         self.backend = backend
         self.candles = candles
         self.rows = rows_of(candles, backend)
-        self.owed = backend.floats(owed_by_row(candles.open_time, candles.open, rates or {}))
+        self.owed = owed_by(candles.open_time, candles.open, rates or {}, backend)
 
     @cached_property
     def extremes(self) -> Extremes:

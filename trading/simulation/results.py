@@ -13,6 +13,7 @@ from numpy import str_
 from trading.candles import Floats, Integers
 from trading.errors import ParameterError
 from trading.market.funding import FundingRates
+from trading.market.gaps import Gaps
 from trading.metrics import Metrics, metrics_of
 from trading.positions.liquidation import Margin
 from trading.strategies.parameters import Value
@@ -136,8 +137,8 @@ class SearchResult:
     """All combinations in the order of the grid.
 
     ``daily_returns`` has a row for each combination and a column for each UTC day of ``days``
-    (starts, ms). ``seconds_compile`` is the time to make the kernels ready, ``seconds_search``
-    all the rest but the measures, which are computed from ``sums`` on first use.
+    (starts, ms). ``gaps`` is what the searched window lacks. The seconds are those to make the
+    kernels ready, and all the rest but the measures, computed from ``sums`` on first use.
     """
 
     def __init__(
@@ -147,16 +148,16 @@ class SearchResult:
         candles: int,
         daily_returns: Floats,
         days: Integers,
-        seconds_compile: float,
-        seconds_search: float,
+        seconds: tuple[float, float],
+        gaps: Gaps,
     ) -> None:
         self._params = params
         self._sums = sums
         self._candles = candles
         self.daily_returns = daily_returns
         self.days = days
-        self.seconds_compile = seconds_compile
-        self.seconds_search = seconds_search
+        self.gaps = gaps
+        self.seconds_compile, self.seconds_search = seconds
 
     @cached_property
     def results(self) -> list[SearchRow]:

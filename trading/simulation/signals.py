@@ -5,6 +5,7 @@ from __future__ import annotations
 from trading.candles import DAY_MS
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Rows, bar_at
+from trading.positions.candle_path import AT_CLOSE, AT_OPEN
 from trading.positions.position import OFF
 from trading.simulation.layout import LEVELS_WIDTH, DeciderBuffers, SignalSink
 from trading.strategies.decider import push_candle, strategy_step
@@ -22,19 +23,35 @@ from trading.strategies.layout import (
 
 
 @kernel
-def day_ends_at(times: list[int], row: int, base_ms: int) -> bool:
-    """Whether ``row`` is the last candle of its UTC day, by the clock or by the next row."""
-    if (times[row] + base_ms) % DAY_MS == 0:
-        return True
-    return row + 1 < len(times) and times[row + 1] // DAY_MS != times[row] // DAY_MS
+def ends_day(time: int, base_ms: int) -> bool:
+    """Whether the candle that opens at ``time`` ends with its UTC day."""
+    return (time + base_ms) % DAY_MS == 0
 
 
 @kernel
-def may_enter_after(times: list[int], row: int, base_ms: int, day_bound: bool) -> bool:
+def same_day(times: list[int], row: int, other: int) -> bool:
+    """Whether two rows open on one UTC day."""
+    return times[row] // DAY_MS == times[other] // DAY_MS
+
+
+@kernel
+def day_turn(times: list[int], entered: int, row: int, base_ms: int) -> int:
+    """Where in ``row`` the day of a position ends that filled on row ``entered``; 0: not yet.
+
+    Where the last minutes of the day are missing nobody knew on its last candle that it was the
+    last: the position ends at the open of the first candle after them.
+    """
+    if not same_day(times, entered, row):
+        return AT_OPEN
+    return AT_CLOSE if ends_day(times[row], base_ms) else 0
+
+
+@kernel
+def may_enter_after(times: list[int], row: int, day_bound: bool) -> bool:
     """Whether a signal on ``row`` has a next candle to enter on (of the same day, if day bound)."""
     if row + 1 >= len(times):
         return False
-    return not (day_bound and day_ends_at(times, row, base_ms))
+    return not day_bound or same_day(times, row, row + 1)
 
 
 @kernel
@@ -42,7 +59,6 @@ def note_row(
     rows: Rows,
     out: Buffer,
     row: int,
-    base_ms: int,
     day_bound: bool,
     sink: SignalSink,
 ) -> None:
@@ -50,7 +66,7 @@ def note_row(
     signals, counts, stream = sink.signals, sink.counts, sink.stream
     for field in range(OUT_SIZE if len(stream) > 0 else 0):
         stream[row * OUT_SIZE + field] = out[field]
-    if out[ACTION] == ENTER and may_enter_after(rows.times, row, base_ms, day_bound):
+    if out[ACTION] == ENTER and may_enter_after(rows.times, row, day_bound):
         entered = counts[0]
         signals.entries[entered] = row
         signals.atrs[entered] = out[ATR]
@@ -87,10 +103,10 @@ def decide_rows(
         for i in range(len(rows.times)):
             strategy_step(buffers.state, buffers.par, out, bar_at(rows, i, base_ms))
             if streams or out[ACTION] != HOLD:
-                note_row(rows, out, i, base_ms, day_bound, sink)
+                note_row(rows, out, i, day_bound, sink)
         return
     for i in range(len(rows.times)):
         bar = bar_at(rows, i, base_ms)
         push_candle(buffers.bars, buffers.filters, buffers.state, buffers.par, out, bar)
         if streams or out[ACTION] != HOLD:
-            note_row(rows, out, i, base_ms, day_bound, sink)
+            note_row(rows, out, i, day_bound, sink)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trading.candles import CandleColumns, Floats, Integers
+from trading.market.gaps import gaps_in
 from trading.simulation.results import BacktestResult, Trades
 
 
@@ -45,14 +46,14 @@ class RunSummary:
     @classmethod
     def of(cls, result: BacktestResult, candles: CandleColumns, capital: float) -> RunSummary:
         """Summarize a run that traded all of ``candles`` from ``capital`` on."""
-        steps = np.diff(candles.open_time) // candles.interval_ms
+        gaps = gaps_in(candles)
         return cls(
             start_ms=int(candles.open_time[0]),
             end_ms=int(candles.open_time[-1]) + candles.interval_ms,
             candles=len(candles),
             interval_ms=candles.interval_ms,
-            gaps=int(np.count_nonzero(steps > 1)),
-            missing=int((steps[steps > 1] - 1).sum()),
+            gaps=gaps.places,
+            missing=gaps.candles,
             start_balance=capital,
             end_balance=capital * (1.0 + result.metrics.total_return),
             buy_and_hold=float(candles.close[-1] / candles.open[0] - 1.0),
@@ -69,6 +70,22 @@ def exits_of(trades: Trades) -> dict[str, ExitCount]:
         returns = trades.net_return[trades.reason == names[place]]
         wins = int(np.count_nonzero(returns > 0.0))
         found[str(names[place])] = ExitCount(len(returns), wins, float(returns.mean()))
+    return found
+
+
+def beyond_emergency(trades: Trades, candles: CandleColumns, share: float) -> int:
+    """Return how many trades went ``share`` of their entry against it before they ended.
+
+    Live and paper trades end there. The candle of the exit counts up to its exit price only.
+    """
+    first = np.searchsorted(candles.open_time, trades.entry_time)
+    last = np.searchsorted(candles.open_time, trades.exit_time)
+    found = 0
+    for i, (entered, left) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
+        side, entry = int(trades.side[i]), float(trades.entry_price[i])
+        prices = candles.low if side > 0 else candles.high
+        reached = side * np.append(prices[entered:left], trades.exit_price[i])
+        found += bool(reached.min() <= side * entry * (1.0 - side * share))
     return found
 
 

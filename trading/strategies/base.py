@@ -6,7 +6,8 @@ project, one entry point of the group ``nocturne.strategies`` announces it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
@@ -50,6 +51,8 @@ class Strategy:
     learns: ClassVar[bool] = False
     """Whether :meth:`learn` fits some parameters, rather than a search."""
     version: ClassVar[str] = "1"
+    standing_stop: float = 0.0
+    """Above 0, the emergency stop that stands whatever the parameters say; see `as_traded`."""
 
     def reason_text(self, code: int, seen: float, limit: float) -> str:
         """Return the text of reason ``code``, one of :attr:`reasons`, with its two numbers."""
@@ -208,7 +211,7 @@ class Strategy:
             stop_loss=float(params["stop_loss"]),
             atr_multiplier=float(params["atr_multiplier"]),
             trailing_stop=float(params["trailing_stop"]) * guarded,
-            emergency_stop=float(params["emergency_stop"]) * guarded,
+            emergency_stop=_nearer(float(params["emergency_stop"]) * guarded, self.standing_stop),
             day_end=self.day_end,
             trailing_arm=float(staged["trailing_arm"]),
             time_exit_ms=round(float(staged["time_exit"]) * HOUR_MS),
@@ -232,15 +235,41 @@ class Strategy:
             own = float(self.parameter("emergency_stop").default)
         return own or EMERGENCY_STOP
 
+    def as_traded(self) -> Strategy:
+        """Return the strategy with the emergency stop that its live and paper trades have.
+
+        What is to be released is simulated with it: a back-test alone follows ``filters=off``.
+        """
+        made = copy(self)
+        made.standing_stop = self.widest_emergency
+        return made
+
+    def refuse_idle(self, values: Mapping[str, Value], searched: Iterable[str] = ()) -> None:
+        """`ParameterError` where a stop is given, or searched, that ``filters=off`` removes."""
+        if self.always_guarded or values.get("filters") != "off":
+            return
+        given = {name: values.get(name, 0.0) for name in ("emergency_stop", "trailing_stop")}
+        for name, value in given.items():
+            if name in searched or float(value) > 0.0:
+                raise ParameterError(
+                    f"{self.name}: {name} changes nothing with filters=off, which removes it; leave"
+                    f" {name} out, or set filters=on"
+                )
+
     def live_rules(self, params: Mapping[str, Value], leverage: int) -> ExitRules:
         """Return the exits of a live or paper trade at the account's ``leverage``.
 
         The emergency stop stands whatever ``params`` say: it may be nearer than the one that the
         strategy declares, but neither wider nor off.
         """
-        rules, widest = self.exit_rules(params), self.widest_emergency
-        nearest = min(rules.emergency_stop or widest, widest)
+        rules = self.exit_rules(params)
+        nearest = _nearer(rules.emergency_stop, self.widest_emergency)
         return replace(rules, emergency_stop=nearest).at_leverage(leverage)
+
+
+def _nearer(wanted: float, standing: float) -> float:
+    """Return the nearer of two emergency stops; 0 is none."""
+    return min(wanted or standing, standing) if standing > 0.0 else wanted
 
 
 def _additions(staged: Mapping[str, Value], owner: str) -> tuple[Addition, ...]:

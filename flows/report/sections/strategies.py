@@ -17,12 +17,14 @@ from flows.report.sections.parameter_surfaces import parsed, surface_groups
 from flows.report.views import (
     BAD,
     GOOD,
+    WARN,
     Cell,
     Chart,
     Fact,
     StrategyView,
     TableView,
 )
+from trading.market.gaps import Gaps
 
 Row = Mapping[str, Any]
 OUT = "out_of_sample"
@@ -36,6 +38,7 @@ FOLD_MEASURES = (
     ("test_win_rate", "Test win rate"),
     ("test_trades", "Test trades"),
 )
+GAP_COLUMNS = (("train_missing", "Training lacks"), ("test_missing", "Test lacks"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,9 @@ def search_notes(entry: Row) -> tuple[str, ...]:
         lines.append("The long history approves no region of the grid.")
     elif bounds := approved_bounds(inside):
         lines.append(f"Approved by the long history: {', '.join(bounds)}.")
+    missing = Gaps(int(outside.get("gaps") or 0), int(outside.get("missing_candles") or 0))
+    if missing.sentence:
+        lines.append(f"In the test windows {missing.sentence}.")
     return tuple(lines)
 
 
@@ -262,6 +268,7 @@ def fold_grid(folds: Sequence[Row]) -> TableView | None:
     if not folds:
         return None
     shown = [pair for pair in FOLD_MEASURES if any(formats.known(f.get(pair[0])) for f in folds)]
+    lacking = [pair for pair in GAP_COLUMNS if any(row.get(pair[0]) for row in folds)]
     rows = []
     for row in folds:
         cells = [
@@ -271,8 +278,10 @@ def fold_grid(folds: Sequence[Row]) -> TableView | None:
             Cell(params_text(row.get("params"))),
         ]
         cells += [fold_cell(name, row.get(name)) for name, _ in shown]
+        cells += [gap_cell(row.get(name)) for name, _ in lacking]
         rows.append(tuple(cells))
-    head = ("Fold", "Trained on", "Tested on", "Chosen", *(label for _, label in shown))
+    labels = (label for _, label in (*shown, *lacking))
+    head = ("Fold", "Trained on", "Tested on", "Chosen", *labels)
     return TableView(head, tuple(rows), frozenset({0, 1, 2, 3}))
 
 
@@ -280,6 +289,13 @@ def fold_cell(column: str, value: Any) -> Cell:
     """Show a measure of one fold; only test results are coloured."""
     side, _, name = column.partition("_")
     return Cell(tables.measure(name, value), tables.tone(name, value) if side == "test" else "")
+
+
+def gap_cell(missing: Any) -> Cell:
+    """Show how many candles a span lacks; a span with gaps is flagged."""
+    if not missing:
+        return Cell("0" if formats.known(missing) else formats.NONE)
+    return Cell(f"{formats.whole(missing)} candles", WARN)
 
 
 def params_text(text: Any) -> str:

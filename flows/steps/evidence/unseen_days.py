@@ -101,7 +101,7 @@ def _member_returns(
         return {}
     funding = load_funding(lake, settings.venue, symbol, as_of)
     run = backtest(
-        get_strategy(look.name),
+        get_strategy(look.name).as_traded(),
         candles,
         look.findings["members"][symbol]["params"],
         replace(costs_of(settings), funding=funding),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flows.settings import TrainingSettings
+from flows.settings import ResearchSettings
 from flows.steps.models.gate import ModelThresholds
 from flows.steps.models.split import SplitSettings
+from trading.defaults import FEE_BPS, SLIPPAGE_BPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +33,20 @@ class TrainSettings:
     """
 
     split: SplitSettings = field(default_factory=SplitSettings)
-    round_trip_bp: float = 10.0
+    round_trip_bp: float = 2.0 * (FEE_BPS + SLIPPAGE_BPS)
     edge: float = 1.5
     limits: ModelThresholds = field(default_factory=ModelThresholds)
     pool_rows: int = 400_000
     looks: Mapping[str, ModelLook] = field(default_factory=dict)
 
 
-def train_settings(training: TrainingSettings) -> TrainSettings:
-    """Return how the flows train, as a user set it."""
+def train_settings(settings: ResearchSettings) -> TrainSettings:
+    """Return how the flows train, as a user set it; models pay what every search pays."""
+    training = settings.training
     return TrainSettings(
-        split=SplitSettings(window_days=training.window_days), pool_rows=training.pool_rows
+        split=SplitSettings(window_days=training.window_days),
+        round_trip_bp=2.0 * (settings.fee_bps + settings.slippage_bps),
+        pool_rows=training.pool_rows,
     )
 
 

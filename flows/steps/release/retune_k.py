@@ -89,7 +89,7 @@ def retune_symbol(
     fixed = {name: value for name, value in entry.params.items() if name != "k"}
     funding = load_funding(lake, entry.venue, entry.symbol, as_of)
     costs = replace(costs_of(settings), funding=funding)
-    strategy = get_strategy(STRATEGY)
+    strategy = get_strategy(STRATEGY).as_traded()
     rows = search(
         strategy, candles.slice(None, end), grid, fixed, costs, trade_from_ms=start
     ).results

@@ -14,8 +14,10 @@ carries a hash of everything it was made from, so that the same request is answe
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from flows.engine.provenance import stable_json
 from flows.settings import ResearchSettings
@@ -37,6 +39,7 @@ from lake.store import Lake
 from lake.tables import CANDLES, EQUITY, FOLDS, RAW_FUNDING, SEARCHES, TRADES
 from trading.candles import DAY_MS, CandleColumns
 from trading.errors import DataError, ReleaseRefused
+from trading.market.gaps import Gaps
 from trading.research.grid import parse_grid
 from trading.strategies.base import Strategy
 from trading.strategies.registry import get_strategy
@@ -74,7 +77,13 @@ class OptimizeEntry:
             f"{self.entry.strategy} {self.entry.symbol}: {state}, out-of-sample"
             f" {measured['total_return']:+.2%} in {measured['trades']} trades,"
             f" {self.trials} sets tried ({self.effective_trials:g} independent)"
+            f"{', ' + gaps if (gaps := gaps_of(measured).sentence) else ''}"
         )
+
+
+def gaps_of(measured: Mapping[str, Any]) -> Gaps:
+    """Return what the test windows lacked, from the measures of a result."""
+    return Gaps(int(measured.get("gaps") or 0), int(measured.get("missing_candles") or 0))
 
 
 def optimize(
@@ -86,7 +95,7 @@ def optimize(
     `DataError` when the history is missing, stale or too short, `SettingsError` when no grid is
     set.
     """
-    request = _build_request(lake, as_of, get_strategy(strategy), symbol, settings)
+    request = _build_request(lake, as_of, get_strategy(strategy).as_traded(), symbol, settings)
     key = request.key
     held = lake.metadata(SEARCHES, run=request.run)
     if held.get(_KEY) == key:
@@ -104,6 +113,7 @@ def _build_request(
 ) -> OptimizeRequest:
     grids = settings.grids_of(strategy.name)
     strategy.resolve(grids.fixed)
+    strategy.refuse_idle(grids.fixed, (*grids.long, *grids.recent))
     long_grid, recent_grid = (
         tuple(
             parse_grid([f"{name}={text}" for name, text in texts.items()], strategy).combinations()

@@ -57,7 +57,7 @@ def _holds(validation: HistoryValidation, params: dict[str, Any]) -> bool:
 
 
 def folds_table(request: OptimizeRequest, validation: HistoryValidation) -> pa.Table:
-    """Return one row per fold: its spans, what it chose, and the result in training and test."""
+    """Return one row per fold: spans, their gaps, the choice, the result in training and test."""
     folds = validation.walk.folds
     columns: dict[str, Any] = {
         **_subject(request, len(folds)),
@@ -68,6 +68,12 @@ def folds_table(request: OptimizeRequest, validation: HistoryValidation) -> pa.T
         "test_to": _times([f.fold.test_end for f in folds]),
         "params": pa.array([stable_json(f.chosen) for f in folds], pa.string()),
     }
+    for name, gaps in (
+        ("train", [f.train_gaps for f in folds]),
+        ("test", [f.test_gaps for f in folds]),
+    ):
+        columns[f"{name}_gaps"] = pa.array([float(gap.places) for gap in gaps], pa.float64())
+        columns[f"{name}_missing"] = pa.array([float(gap.candles) for gap in gaps], pa.float64())
     columns |= _measures("train_", [f.in_sample for f in folds])
     columns |= _measures("test_", [f.out_of_sample.metrics for f in folds])
     return pa.table(columns)

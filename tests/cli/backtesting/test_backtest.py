@@ -192,3 +192,38 @@ def test_help_shows_an_example(
 ) -> None:
     assert run(monkeypatch, "backtest", "--help") == 0
     assert "Example: nocturne backtest --strategy breakout" in capsys.readouterr().out
+
+
+def test_a_run_without_an_emergency_stop_says_what_live_trades_have(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    candles = two_days(tmp_path / "candles.parquet")
+    table = pq.read_table(candles)
+    lows = table["low"].to_pylist()
+    lows[6] = 97.0  # 8.9 % below the entry at 106.5
+    place = table.schema.get_field_index("low")
+    pq.write_table(table.set_column(place, "low", pa.array(lows)), candles)
+    settings = ("filters=off", "stop_loss=0.2")
+    document, (trade,) = backtest(monkeypatch, candles, tmp_path, *settings)
+    assert trade["reason"] == "day_end"
+    assert (document["emergency_stop"], document["live_emergency_stop"]) == (0.0, 0.05)
+    assert document["beyond_live_emergency_stop"] == 1
+    said = capsys.readouterr().out
+    assert "no emergency stop; live and paper trades have one of 5%" in said
+    assert "which 1 of these trades would have met" in said
+
+
+@pytest.mark.parametrize("command", ["backtest", "search"])
+def test_a_stop_beside_filters_off_is_refused(
+    command: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    candles = str(two_days(tmp_path / "candles.parquet"))
+    words = (command, "--strategy", "breakout", "--candles", candles, "--set", "filters=off")
+    more = ("--set", "emergency_stop=0.03")
+    if command == "search":
+        more = ("--grid", "emergency_stop=0.03,0.05")
+    assert run(monkeypatch, *words, *more) == 2
+    assert "emergency_stop changes nothing with filters=off" in capsys.readouterr().err

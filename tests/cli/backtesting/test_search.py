@@ -59,6 +59,21 @@ def search(monkeypatch: pytest.MonkeyPatch, candles: Path, out: Path, *more: str
     return document
 
 
+def test_a_search_over_missing_candles_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = write_candles(tmp_path / "whole.parquet")
+    table = pq.read_table(whole)
+    holes = tmp_path / "holes.parquet"
+    pq.write_table(pa.concat_tables([table[:30], table[33:50], table[51:]]), holes)
+    document = search(monkeypatch, holes, tmp_path / "out.json", "--grid", "k=0.3,0.4")
+    assert (document["gaps"], document["missing_candles"]) == (2, 4)
+    assert "4 candles are missing in 2 places in the window" in capsys.readouterr().err
+    document = search(monkeypatch, whole, tmp_path / "out.json", "--grid", "k=0.3,0.4")
+    assert (document["gaps"], document["missing_candles"]) == (0, 0)
+    assert "missing" not in capsys.readouterr().err
+
+
 class TestResults:
     def test_the_document_has_the_agreed_shape(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ def breakout_trades(
 ) -> list[tuple[int, int, float, float]]:
     """Return round trips as (entry row, exit row, entry price, exit price)."""
     targets = _targets(rows, k)
+    length = min(later[0] - row[0] for row, later in pairwise(rows))
     trades = []
     row = 1
     while row < len(rows) - 1:
@@ -76,7 +78,7 @@ def breakout_trades(
             continue
         entry_row = row + 1
         entry = rows[entry_row][1]
-        exit_row, closed = _exit(rows, entry_row, entry, take_profit, stop_loss)
+        exit_row, closed = _exit(rows, entry_row, entry, take_profit, stop_loss, length)
         trades.append((entry_row, exit_row, entry, closed))
         row = exit_row + 1
     return trades
@@ -108,14 +110,19 @@ def _exit(
     entry: float,
     take_profit: float,
     stop_loss: float,
+    length: int,
 ) -> tuple[int, float]:
+    day = rows[entry_row][0] // DAY_MS
     for row in range(entry_row, len(rows)):
-        _, _, high, low, close = rows[row]
+        time, first, high, low, close = rows[row]
+        is_late = time // DAY_MS != day
+        if is_late:  # its day ended in missing candles: the first price after them counts
+            high = low = close = first
         if low <= entry * (1 - stop_loss):
             return row, entry * (1 - stop_loss)
         if high >= entry * (1 + take_profit):
             return row, entry * (1 + take_profit)
-        if _last_of_day(rows, row):
+        if is_late or row + 1 == len(rows) or (time + length) % DAY_MS == 0:
             return row, close
     raise AssertionError("the last row closes what is open")
 

@@ -17,6 +17,7 @@ import yaml
 from cli.inputs.strategy_choice import choose, find_preset
 from executor.bus.bus import CAPACITY, HANDLER_TIMEOUT_S
 from executor.execution.fills import SLIPPAGE_ALERT
+from executor.execution.retry_policy import RETRY_DELAYS_S
 from executor.settings import ProtectionSettings, RiskSettings, TimingSettings, VenueSettings
 from executor.venues.binance.market_stream import BATCH
 from executor.venues.binance.sockets import FIRST_DELAY_S, LONGEST_DELAY_S
@@ -140,6 +141,15 @@ VALUES = [
     Value("report 5", "position, classic 20 %", 0.2, preset("classic", "max_position_size")),
     Value("report 5", "position, scalping 10 %", 0.1, preset("scalping", "max_position_size")),
     Value("report 5", "position, mid term 20 %", 0.2, preset("mid_term", "max_position_size")),
+    Value("dca 4", "synchronized with the exchange every, s", 15.0, TimingSettings().reconcile_s),
+    Value("ict 5.2.3", "retries of an order after, s", (1.0, 2.0, 5.0), RETRY_DELAYS_S),
+    Value(
+        "bot 5.1",
+        "pause after five attempts to reconnect, s",
+        300.0,
+        LONGEST_DELAY_S,
+        "a position would be unwatched for five minutes; attempts go on every minute",
+    ),
     Value("report 7.2", "slippage that alarms", 0.005, SLIPPAGE_ALERT),
     Value("report 3.1.1", "loops before the first entry", 3, RiskSettings().warmup_candles),
     Value("report 3.1.2", "least order, USDT", 10, RiskSettings().min_trade_notional),

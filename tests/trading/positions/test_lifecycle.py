@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from trading.candles import MINUTE_MS
+from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS
 from trading.errors import ParameterError
 from trading.market.rows import Bar
 from trading.positions.candle_path import CandleTurn, live_row, settle
 from trading.positions.exit_rules import (
     LADDER_STEPS,
+    R_GAP,
     Addition,
     ExitRules,
     FillRates,
@@ -53,10 +54,10 @@ class Life:
         begin_life(self.state, self.rules, 0, Entry(float(side), 100.0, 1.0, NAN, NAN, NAN, 0, 1.0))
 
     def candle(
-        self, first: float, high: float, low: float, close: float, *, day_ends: int = 0
+        self, first: float, high: float, low: float, close: float, *, day_ends: int = 0, at: int = 0
     ) -> str:
-        """Return the reason of the end within one candle; empty if it goes on."""
-        bar = Bar(0, MINUTE_MS, first, high, low, close, 0.0)
+        """Return the reason of the end within the candle of ``at`` ms; empty if it goes on."""
+        bar = Bar(at, MINUTE_MS, first, high, low, close, 0.0)
         turn = CandleTurn(0, day_ends, False)
         return REASONS[live_row(self.state, self.rules, 0, bar, turn, self.notes)]
 
@@ -360,3 +361,30 @@ def test_steps_of_the_ladder_that_sell_too_little_are_skipped():
     position.filled(third, 0.003, 103.0)
     position.pass_over(0.001)
     assert position.on_price(109.0, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("rules", "at", "reason"),
+    [
+        (ExitRules(time_exit_ms=HOUR_MS), HOUR_MS + MINUTE_MS, "time_exit"),
+        (ExitRules(day_end=True), DAY_MS + MINUTE_MS, "day_end"),
+    ],
+)
+def test_an_exit_that_fell_due_in_missing_minutes_is_made_at_the_first_price_after_them(
+    rules, at, reason
+):
+    life = Life(rules)
+    assert life.candle(100, 101, 99, 100) == ""
+    assert life.candle(103, 110, 90, 95, at=at) == reason
+    assert life.fills == [(reason, -1.0, 103.0)]
+
+
+@pytest.mark.parametrize(("gap", "price"), [(True, 80.0), (False, 90.0)])
+def test_an_open_beyond_the_stop_fills_there_if_gaps_count_even_where_the_strategy_leaves(
+    gap, price
+):
+    life = Life(ExitRules(stop_loss=0.1))
+    life.rules[R_GAP] = float(gap)
+    bar = Bar(MINUTE_MS, MINUTE_MS, 80.0, 81.0, 79.0, 80.0, 0.0)
+    live_row(life.state, life.rules, 0, bar, CandleTurn(1, 0, True), life.notes)
+    assert life.fills == [("stop_loss", -1.0, price)]

@@ -17,6 +17,7 @@ from trading.simulation.account.simulation import (
     simulate_account,
 )
 from trading.simulation.backtest import fast_trades
+from trading.simulation.summary import beyond_emergency
 from trading.strategies.registry import get_strategy
 
 BREAKOUT = get_strategy("breakout")
@@ -159,3 +160,38 @@ def test_every_live_trade_has_an_emergency_stop_of_five_percent(values: dict[str
 def test_a_leverage_that_liquidates_before_the_emergency_stop_is_refused() -> None:
     with pytest.raises(ParameterError, match="leverage = 20 liquidates"):
         get_strategy("ict_mixed").resolve({"leverage": 20})
+
+
+def falling_day() -> CandleColumns:
+    """Make a day of range 10, then one that is bought at 106 and falls to 97, 8.5 % lower."""
+    hours = [(100.0, 105.0, 95.0, 100.0)] * 24
+    hours += [(100.0, 106.0, 100.0, 106.0), (106.0, 106.0, 97.0, 99.0)]
+    hours += [(99.0, 104.0, 98.0, 104.0)] * 22
+    opens, highs, lows, closes = zip(*hours, strict=True)
+    times = [HOUR_MS * hour for hour in range(48)]
+    return CandleColumns.of(times, opens, highs, lows, closes, interval_ms=HOUR_MS)
+
+
+def test_what_is_released_is_simulated_with_the_emergency_stop_of_live_trades() -> None:
+    params = {"filters": "off", "stop_loss": 0.1}
+    alone = backtest(BREAKOUT, falling_day(), params, Costs(0)).trades
+    assert alone.reason.tolist() == ["day_end"]
+    traded = backtest(BREAKOUT.as_traded(), falling_day(), params, Costs(0)).trades
+    assert traded.reason.tolist() == ["emergency_stop"]
+    assert traded.exit_price.tolist() == pytest.approx([106 * 0.95])
+    assert BREAKOUT.standing_stop == 0.0  # the strategy itself is as it was
+    assert beyond_emergency(alone, falling_day(), 0.05) == 1
+    assert beyond_emergency(alone, falling_day(), 0.09) == 0
+    assert beyond_emergency(traded, falling_day(), 0.06) == 0
+
+
+@pytest.mark.parametrize("name", ["emergency_stop", "trailing_stop"])
+def test_a_stop_that_would_not_count_is_refused(name: str) -> None:
+    off = {"filters": "off"}
+    with pytest.raises(ParameterError, match=f"{name} changes nothing with filters=off"):
+        BREAKOUT.refuse_idle({**off, name: 0.03})
+    with pytest.raises(ParameterError, match=f"{name} changes nothing"):
+        BREAKOUT.refuse_idle(off, ["k", name])
+    BREAKOUT.refuse_idle({"filters": "on", name: 0.03}, [name])
+    BREAKOUT.refuse_idle({**off, name: 0.0}, ["k"])
+    get_strategy("surge").refuse_idle({**off, name: 0.03})  # keeps both

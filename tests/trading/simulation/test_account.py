@@ -10,7 +10,7 @@ import pytest
 from executor.model import Instrument
 from tests.trading import engines
 from tests.trading.account_runs import FREE, run_account
-from trading.candles import DAY_MS, CandleColumns
+from trading.candles import DAY_MS, HOUR_MS, CandleColumns
 from trading.errors import DataError, ParameterError
 from trading.positions.exit_rules import ExitRules
 from trading.positions.liquidation import MAJOR, bracket_at, brackets_of, liquidation_price
@@ -47,6 +47,28 @@ def test_one_strategy_trades_what_the_full_simulation_trades(rules, side, bitcoi
     assert jumped.mean() < 0.2  # stops that the open jumped over fill there
     np.testing.assert_allclose(returns[~jumped], alone.net_return[~jumped], rtol=0, atol=1e-12)
     assert (returns[jumped] < alone.net_return[jumped]).all()
+
+
+@pytest.mark.parametrize("strategy", ["breakout", "reversion"])
+def test_exits_that_fall_due_in_missing_minutes_are_made_after_them(strategy, bitcoin):
+    there = bitcoin.open_time % DAY_MS < 18 * HOUR_MS
+    columns = (bitcoin.open, bitcoin.high, bitcoin.low, bitcoin.close, bitcoin.volume)
+    gaps = CandleColumns.of(bitcoin.open_time[there], *(column[there] for column in columns))
+    kind, params = engines.KINDS[strategy]
+    rules = ExitRules(time_exit_ms=0 if kind.day_end else 2 * HOUR_MS)
+    made = engines.with_rules(kind, rules)
+    engines.compare(made, gaps, params, COSTS)
+    alone = backtest(made, gaps, params, COSTS).trades
+    one = TradedStrategy(made, "BTCUSDT", params | {"max_position_size": 0.2})
+    shared = run_account([one], {"BTCUSDT": gaps}, COSTS, FREE)
+    for name in ("entry_time", "exit_time", "reason", "entry_price"):
+        np.testing.assert_array_equal(getattr(shared, name), getattr(alone, name), name)
+    np.testing.assert_allclose(shared.exit_price, alone.exit_price, rtol=1e-12)
+    late = alone.exit_time % DAY_MS == 0
+    assert set(alone.reason[late].tolist()) >= {"day_end" if made.day_end else "time_exit"}
+    assert late.sum() >= 5
+    opens = gaps.open[np.searchsorted(gaps.open_time, alone.exit_time[late])]
+    np.testing.assert_allclose(alone.exit_price[late], opens * (1 - 1e-4))
 
 
 def test_both_backends_trade_an_account_alike(bitcoin, ether):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.trading.breakout_reference import measure, trade_breakout
 from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS, CandleColumns
-from trading.simulation import Costs, backtest, search
+from trading.simulation import Costs, backtest, fast_trades, search
 from trading.simulation.backtest import decide
 from trading.simulation.prepared_candles import PreparedCandles
 from trading.strategies.decider import Decider
@@ -160,10 +160,48 @@ def test_a_close_above_the_target_enters_at_the_next_open_and_leaves_at_the_day_
         (5, 107, 108, 106, 108),
         (9, 108, 109, 107, 107),
     )
-    trades = run([*rows, (2 * DAY_MS, 1, 1, 1, 1)])
+    trades = run([*rows, *day(1, (1_439, 106, 106, 105, 105)), (2 * DAY_MS, 1, 1, 1, 1)])
     assert trades.entry_price.tolist() == [107]
-    assert trades.exit_price.tolist() == [107]
+    assert trades.exit_price.tolist() == [105]
+    assert trades.exit_time.tolist() == [2 * DAY_MS - MINUTE_MS]
     assert trades.reason.tolist() == ["day_end"]
+
+
+def entered_before_a_gap(*later: tuple[float, ...]) -> list[tuple[float, ...]]:
+    """Candles with an entry at 107 on the first day, which lacks its last minutes."""
+    entry = day(1, (0, 100, 104, 100, 104), (1, 104, 106, 104, 106), (5, 107, 108, 106, 108))
+    return [*YESTERDAY, *entry, *later]
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(
+    ("first", "price", "reason"),
+    [
+        (104.0, 104.0, "day_end"),
+        (90.0, 96.3, "stop_loss"),  # a stop fills at its level
+        (120.0, 117.7, "take_profit"),
+    ],
+)
+def test_a_day_without_its_last_minutes_ends_at_the_first_price_after_them(
+    first, price, reason, compiled
+):
+    rows = entered_before_a_gap(*day(2, (7, first, 200, 50, first), (8, 1, 1, 1, 1)))
+    candles = CandleColumns.of(*zip(*rows, strict=True), interval_ms=MINUTE_MS)
+    fixed = LETTER | CROSS | {"k": 0.5, "take_profit": 0.1, "stop_loss": 0.1}
+    trades = backtest(BREAKOUT, candles, fixed, Costs(0), compiled=compiled).trades
+    assert trades.exit_time.tolist() == [2 * DAY_MS + 7 * MINUTE_MS]
+    assert trades.exit_price.tolist() == pytest.approx([price])
+    assert trades.reason.tolist() == [reason]
+    found, _ = fast_trades(BREAKOUT, candles, fixed, Costs(0), compiled=compiled)
+    assert found.exit_price.tobytes() == trades.exit_price.tobytes()
+
+
+def test_what_comes_after_a_gap_does_not_decide_before_it():
+    """On the last candle before missing minutes nobody knows that they will be missing."""
+    ends = run(entered_before_a_gap(*day(1, (6, 108, 109, 108, 109))))
+    goes_on = run(entered_before_a_gap(*day(1, (6, 108, 109, 108, 109)), *day(2, (7, 5, 5, 5, 5))))
+    assert ends.reason.tolist() == ["end_of_data"]
+    assert goes_on.exit_time.tolist() == [2 * DAY_MS + 7 * MINUTE_MS]
 
 
 def test_a_close_on_the_target_is_no_signal():
@@ -189,8 +227,9 @@ def test_a_signal_on_the_second_last_candle_of_a_day_enters_and_leaves_on_its_la
     rows = YESTERDAY + day(
         1, (0, 100, 104, 100, 104), (1, 104, 106, 104, 106), (2, 107, 108, 106, 108)
     )
-    trades = run([*rows, (2 * DAY_MS, 1, 1, 1, 1)])
-    assert trades.entry_time.tolist() == trades.exit_time.tolist() == [DAY_MS + 2 * MINUTE_MS]
+    late = [(time + 1_437 * MINUTE_MS, *prices) for time, *prices in rows[2:]]
+    trades = run([*YESTERDAY, day(1, (0, 100, 104, 100, 104))[0], *late, (2 * DAY_MS, 1, 1, 1, 1)])
+    assert trades.entry_time.tolist() == trades.exit_time.tolist() == [2 * DAY_MS - MINUTE_MS]
     assert trades.exit_price.tolist() == [108]
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from tests.trading import engines
 from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS, CandleColumns
-from trading.market.funding import owed_by_row, rates_by_row
+from trading.jit import backends
+from trading.market.funding import owed_at, owed_by, rates_by_row
 from trading.research.search_task import SearchTask
 from trading.research.trading_costs import fill_metrics, fill_metrics_of_all
 from trading.research.walk_forward import rolling_folds, walk_forward
@@ -24,6 +25,7 @@ from trading.simulation.account.simulation import (
 from trading.strategies.technical.breakout import Breakout
 
 COSTS = Costs(5, 1, maker_fee_bps=2)
+PLAIN = backends.backend(compiled=False)
 HOURS = {"filters": "off", "signal_tf": "1h", "k": 0.5}
 
 
@@ -153,10 +155,23 @@ def test_a_search_and_a_walk_forward_pay_it(bitcoin):
 
 def test_rates_outside_the_candles_and_none_at_all():
     candles = one_breakout()
-    assert len(owed_by_row(candles.open_time, candles.open, {})) == 0
+    assert len(owed_by(candles.open_time, candles.open, {}, PLAIN).sums) == 0
+    outside = owed_by(candles.open_time, candles.open, {10**15: 0.1}, PLAIN)
+    assert {owed_at(outside, row) for row in range(len(candles))} == {0.0}
     assert rates_by_row(candles.open_time, {10**15: 0.1}).sum() == 0.0
     two = rates_by_row(candles.open_time, {1: 0.1, 2: 0.2})
     assert two[1] == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("every", [MINUTE_MS, 47 * MINUTE_MS, 8 * HOUR_MS, 40 * HOUR_MS])
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 5_000])
+def test_what_is_owed_at_each_open_is_the_sum_of_all_rates_up_to_it(every, count, bitcoin):
+    candles = bitcoin.rows(0, count)
+    rates = rates_over(bitcoin.rows(0, 6_000), every)
+    shuffled = dict(sorted(rates.items(), key=lambda item: hash(item)))
+    owed = owed_by(candles.open_time, candles.open, shuffled, PLAIN)
+    expected = np.cumsum(rates_by_row(candles.open_time, rates) * candles.open)
+    assert [owed_at(owed, row) for row in range(count)] == expected.tolist()
 
 
 def test_doubled_costs_leave_the_funding_as_it_is():

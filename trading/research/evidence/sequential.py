@@ -55,16 +55,33 @@ def stakes_for(daily_returns: FloatArray, at_stake: float = 1.0) -> Stakes:
     return Stakes(tuple(min(multiple / deviation, most) for multiple in MULTIPLES))
 
 
+def bet(wealth: FloatArray, net_return: float, stakes: FloatArray) -> FloatArray:
+    """Return the wealth of each stake after one more day that was bet on."""
+    grown: FloatArray = wealth * np.maximum(1.0 + stakes * min(net_return, CAPPED_DAY), 0.0)
+    return grown
+
+
+def bet_against(
+    sums: FloatArray, net_return: float, stakes: FloatArray, floor: float = 0.0
+) -> FloatArray:
+    """Return the sums of the e-detector after one more day; a new bet begins on each day."""
+    shortfall = min(floor - net_return, CAPPED_DAY)
+    grown: FloatArray = (sums + 1.0) * np.maximum(1.0 + stakes * shortfall, 0.0)
+    return grown
+
+
 def e_process(daily_returns: FloatArray, stakes: Stakes) -> FloatArray:
     """The evidence after each followed day, ``[day]``: the mean wealth of all stakes.
 
     ``daily_returns`` are net fractions of the account, oldest first. A value of ``1/α`` rejects "no
     edge" at level α at any time.
     """
-    gains = np.minimum(daily_returns, CAPPED_DAY)[:, None] * np.array(stakes.values)[None, :]
-    wealth = np.cumprod(np.maximum(1.0 + gains, 0.0), axis=0)
-    evidence: FloatArray = wealth.mean(axis=1)
-    return evidence
+    values, found = np.array(stakes.values), np.empty(len(daily_returns))
+    wealth: FloatArray = np.ones(len(values))
+    for day, net_return in enumerate(daily_returns.tolist()):
+        wealth = bet(wealth, net_return, values)
+        found[day] = wealth.mean()
+    return found
 
 
 def decay(daily_returns: FloatArray, stakes: Stakes, floor: float = 0.0) -> FloatArray:
@@ -74,12 +91,10 @@ def decay(daily_returns: FloatArray, stakes: Stakes, floor: float = 0.0) -> Floa
     that it notices a change wherever it happens. Alarm at ``1/α``: on average at least ``1/α`` days
     pass before a false one.
     """
-    shortfall = np.minimum(floor - daily_returns, CAPPED_DAY)
-    values = np.array(stakes.values)
-    sums = np.zeros(len(values))
-    found = np.empty(len(daily_returns))
-    for day, gain in enumerate(shortfall):
-        sums = (sums + 1.0) * np.maximum(1.0 + values * gain, 0.0)
+    values, found = np.array(stakes.values), np.empty(len(daily_returns))
+    sums: FloatArray = np.zeros(len(values))
+    for day, net_return in enumerate(daily_returns.tolist()):
+        sums = bet_against(sums, net_return, values, floor)
         found[day] = sums.mean()
     return found
 

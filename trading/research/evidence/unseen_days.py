@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from trading.research.evidence.sequential import (
-    CAPPED_DAY,
     DECAY_ALARM,
     FloatArray,
     Stakes,
+    bet,
+    bet_against,
 )
 from trading.research.evidence.states import ONE_STEP_DOWN, State
 
@@ -74,16 +75,14 @@ class _Run:
 
     def __init__(self, stakes: Stakes) -> None:
         self._stakes: FloatArray = np.array(stakes.values)
-        self._wealth = np.ones(len(self._stakes))
-        self._against = np.zeros(len(self._stakes))
+        self._wealth: FloatArray = np.ones(len(self._stakes))
+        self._against: FloatArray = np.zeros(len(self._stakes))
         self._equity, self._peak = np.ones(2), np.ones(2)
         self.days = 0
 
     def add(self, day: UnseenDay) -> None:
-        gain = min(day.net_return, CAPPED_DAY)
-        self._wealth *= np.maximum(1.0 + self._stakes * gain, 0.0)
-        loss = min(-day.net_return, CAPPED_DAY)
-        self._against = (self._against + 1.0) * np.maximum(1.0 + self._stakes * loss, 0.0)
+        self._wealth = bet(self._wealth, day.net_return, self._stakes)
+        self._against = bet_against(self._against, day.net_return, self._stakes)
         self._equity *= 1.0 + np.array([day.net_return, day.live_return])
         self._peak = np.maximum(self._peak, self._equity)
         self.days += 1

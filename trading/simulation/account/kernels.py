@@ -11,7 +11,7 @@ import math
 from trading.candles import DAY_MS
 from trading.jit.kernel import Buffer, apart, kernel
 from trading.market.rows import Rows, bar_at
-from trading.positions.candle_path import CandleTurn, live_row, settle
+from trading.positions.candle_path import AT_CLOSE, CandleTurn, live_row, settle
 from trading.positions.entry_risk import (
     BY_BRACKETS,
     note_risk,
@@ -75,6 +75,7 @@ from trading.simulation.account.layout import (
     Board,
     StrategyColumns,
 )
+from trading.simulation.signals import ends_day, same_day
 from trading.strategies.layout import (
     ENTER,
     EXIT,
@@ -247,14 +248,6 @@ def enter_position(
     return -1
 
 
-@kernel
-def last_candle_of_day(times: list[int], row: int, end: int, base_ms: int) -> bool:
-    """Whether ``row`` is its day's last among the rows up to ``end``, exclusive."""
-    if (times[row] + base_ms) % DAY_MS == 0:
-        return True
-    return row + 1 < end and times[row + 1] // DAY_MS != times[row] // DAY_MS
-
-
 @apart
 def live_candle(
     account: AccountBuffers,
@@ -275,7 +268,7 @@ def live_candle(
         account.money[FUNDING] += paid
     life[FILLS] = 0.0
     bound = rules[at + R_DAY_END] > 0.0
-    day_ends = 1 if bound and last_candle_of_day(rows.times, row, end, board.base_ms) else 0
+    day_ends = AT_CLOSE if bound and ends_day(rows.times[row], board.base_ms) else 0
     turn = CandleTurn(row, day_ends, leaves)
     code = live_row(life, rules, at, bar_at(rows, row, board.base_ms), turn, account.fills)
     if code == NO_EXIT and row + 1 == end:
@@ -359,8 +352,8 @@ def share_account(
             account.marks[s] = rows.closes[row]
             held_now = lives[s * LIFE_SIZE + QUANTITY] > 0.0
             bound = traded.rules[at + R_DAY_END] > 0.0
-            over = bound and last_candle_of_day(rows.times, row, end, board.base_ms)
+            may_enter = row + 1 < end and (not bound or same_day(rows.times, row, row + 1))
             action = traded.actions[s * len(rows.times) + row]
-            account.pending[s] = pending_after(alive, held_now, action, row + 1 < end and not over)
+            account.pending[s] = pending_after(alive, held_now, action, may_enter)
         log.equity[m] = money[WALLET] + open_value(account)
     return log.made[0]

@@ -21,8 +21,8 @@ from trading.simulation.engines.plain_trades import plain_lives as lives
 from trading.simulation.engines.plain_trades import plain_misses as misses
 from trading.simulation.engines.plain_trades import plain_pays as pays
 from trading.simulation.engines.trade_log import count_trade, exit_from, horizon_of, keep_trade
-from trading.simulation.layout import ClosedTrade, Record, Signals, Tape
-from trading.simulation.signals import day_ends_at
+from trading.simulation.layout import ClosedTrade, Record, RowSpan, Signals, Tape
+from trading.simulation.signals import day_turn
 
 
 @kernel
@@ -69,7 +69,7 @@ def live_through(
             lower, upper = calm(life, rules)
             i = next_stir(rows, i, stop, lower, upper)
         wants_out = e < len(exits) and exits[e] == i - 1
-        day_ends = 1 if day_bound and day_ends_at(rows.times, i, window.base_ms) else 0
+        day_ends = day_turn(rows.times, entered, i, window.base_ms) if day_bound else 0
         turn = CandleTurn(i, day_ends, wants_out)
         code = lives(life, rules, rows, window, turn, record.fills)
         if code != NO_EXIT:
@@ -99,7 +99,8 @@ def simulate(tape: Tape, rules: Buffer, life: Buffer, record: Record, every: boo
         first_fill = int(life[FILLS])
         begins(life, rules, signals, s, market, rows.times[entered], record.sums[EQUITY])
         left, code, e = live_through(tape, e, rules, life, entered, record, every)
-        closed, growth = ends(life, rules, code, rows, left, record, first_fill)
+        held = RowSpan(entered, left)
+        closed, growth = ends(life, rules, code, rows, held, record, first_fill)
         paid = pays(life, rules, tape.owed, entered, left, record.fills, first_fill)
         growth -= paid
         count_trade(record, window, 0, growth, left - entered + 1, rows.times[left])

@@ -10,14 +10,15 @@ from __future__ import annotations
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Extremes, Rows
 from trading.metrics import EQUITY, SUMS_SIZE, sums_clear, sums_days
-from trading.positions.candle_path import CandleTurn
+from trading.positions.candle_path import AT_CLOSE, CandleTurn
 from trading.positions.exit_rules import R_DAY_END, RULES_SIZE
 from trading.positions.lifecycle import CASH, FILLS, heeds_exit
-from trading.positions.position import NO_EXIT, STRATEGY_EXIT
+from trading.positions.position import NO_EXIT
 from trading.simulation.engines.level_search import first_touch, measure_horizon, touch_row
 from trading.simulation.engines.plain_trades import (
     calm_range,
     enter_long,
+    market_at_end,
     plain_end,
     plain_paid,
     row_exit,
@@ -32,7 +33,7 @@ from trading.simulation.engines.staged_trades import (
 )
 from trading.simulation.engines.trade_log import count_trade, exit_from, keep_trade, time_limit
 from trading.simulation.layout import ClosedTrade, Horizons, JumpTape, Opening, Record, RowSpan
-from trading.simulation.signals import day_ends_at
+from trading.simulation.signals import day_turn, ends_day
 
 
 @kernel
@@ -64,15 +65,15 @@ def trade_plain(tape: JumpTape, rules: Buffer, c: int, position: Buffer, record:
         leaves = e < len(signals.exits) and signals.exits[e] < horizon
         lower, upper = calm_range(position)
         calm = day_bound and not leaves
-        if calm and stays_calm(rows, extremes, row, horizons, s, lower, upper):
-            left, code, market = horizon, horizons.codes[s], rows.closes[horizon]
-        else:
+        left, code, wants_out = horizon, horizons.codes[s] if day_bound else NO_EXIT, False
+        if not (calm and stays_calm(rows, extremes, row, horizons, s, lower, upper)):
             stop = signals.exits[e] if leaves else horizon - 1
-            left = touch_row(position, rows, extremes, row, stop)
-            ends = 1 if day_bound and day_ends_at(rows.times, left, window.base_ms) else 0
+            left, code = touch_row(position, rows, extremes, row, stop), NO_EXIT
             wants_out = leaves and left > stop
+        if code == NO_EXIT:
+            ends = day_turn(rows.times, row, left, window.base_ms) if day_bound else 0
             code = row_exit(position, rows, left, ends, left == window.last, wants_out)
-            market = rows.opens[left] if code == STRATEGY_EXIT else rows.closes[left]
+        market = market_at_end(rows, row, left, code)
         closed, growth = plain_end(position, rules, at, code, market)
         paid = plain_paid(position, rules, at, tape.owed, row, left)
         growth -= paid
@@ -109,8 +110,8 @@ def live_by_jumps(
         lower, upper = calm_life(life, rules, at)
         i = first_touch(rows, extremes, i, stop, lower, upper)
         over = i > stop
-        bound = rules[at + R_DAY_END] > 0.0
-        ends = 1 if over and bound and day_ends_at(rows.times, i, window.base_ms) else 0
+        bound = over and rules[at + R_DAY_END] > 0.0
+        ends = AT_CLOSE if bound and ends_day(rows.times[i], window.base_ms) else 0
         turn = CandleTurn(i, ends, leaves and over)
         code = live_on(life, rules, at, rows, window, turn, fills)
         if code != NO_EXIT:

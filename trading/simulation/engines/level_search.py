@@ -13,8 +13,9 @@ from trading.positions.position import (
     TRAIL,
 )
 from trading.simulation.engines.plain_trades import calm_range, row_exit
+from trading.simulation.engines.trade_log import day_horizon
 from trading.simulation.layout import Horizons, TradingWindow
-from trading.simulation.signals import day_ends_at
+from trading.simulation.signals import ends_day
 
 
 @kernel
@@ -99,8 +100,11 @@ def fill_horizons(
     while first < len(entries):
         while days[d + 1] <= entries[first] + 1:
             d += 1
-        end = min(days[d + 1] - 1, window.last)
-        code = DAY_END if day_ends_at(rows.times, end, window.base_ms) else END_OF_DATA
+        last = days[d + 1] - 1
+        end = day_horizon(rows.times, last, window.base_ms)
+        code = DAY_END if end == last else NO_EXIT
+        if end > window.last or not (end > last or ends_day(rows.times[end], window.base_ms)):
+            end, code = min(end, window.last), END_OF_DATA
         after = first
         while after < len(entries) and entries[after] + 1 < days[d + 1]:
             after += 1
@@ -119,9 +123,11 @@ def fill_horizons(
 def measure_horizon(rows: Rows, extremes: Extremes, row: int, horizons: Horizons, s: int) -> None:
     """Write the extremes of ``row``, on which entry ``s`` fills, to its end."""
     end = horizons.ends[s]
-    if horizons.codes[s] != DAY_END:  # the window may end before the day
+    if horizons.codes[s] == END_OF_DATA:  # the window may end before the day
         low, high = extremes_between(rows, extremes, row, end)
     else:
+        if horizons.codes[s] == NO_EXIT:
+            end -= 1
         low, high = rows.lows[row], rows.highs[row]
         boundary = (row + BLOCK) // BLOCK * BLOCK
         for i in range(row + 1, min(boundary, end + 1)):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from trading.jit.kernel import Buffer, kernel
+from trading.market.funding import Owed, owed_at
 from trading.market.rows import Rows
-from trading.positions.candle_path import CandleTurn
+from trading.positions.candle_path import AT_OPEN, CandleTurn
 from trading.positions.exit_rules import (
     R_FEE,
     R_SLIPPAGE,
@@ -15,6 +16,7 @@ from trading.positions.exit_rules import (
 from trading.positions.position import (
     ARM,
     BEST,
+    DAY_END,
     EMERGENCY,
     END_OF_DATA,
     ENTRY,
@@ -31,7 +33,8 @@ from trading.positions.position import (
     price_exit,
     trailing_level,
 )
-from trading.simulation.layout import Record, Signals, TradingWindow
+from trading.simulation.layout import Record, RowSpan, Signals, TradingWindow
+from trading.simulation.signals import same_day
 
 LONG = 1
 EARLY = 1e-9
@@ -108,9 +111,11 @@ def row_exit(
 
     ``wants_out``: the strategy's exit was decided on the row before.
     """
-    if wants_out:
+    if wants_out or day_ends == AT_OPEN:
         code = price_exit(position, rows.opens[row])
-        return STRATEGY_EXIT if code == NO_EXIT else code
+        if code != NO_EXIT:
+            return code
+        return STRATEGY_EXIT if wants_out else DAY_END
     code = candle_exit(
         position, rows.opens[row], rows.highs[row], rows.lows[row], rows.closes[row], day_ends
     )
@@ -127,6 +132,13 @@ def enter_long(position: Buffer, price: float, atr: float, rules: Buffer, at: in
 
 
 @kernel
+def market_at_end(rows: Rows, entered: int, left: int, code: int) -> float:
+    """Return the market's price where ``code`` ends a position that filled on row ``entered``."""
+    late = code == DAY_END and not same_day(rows.times, entered, left)
+    return rows.opens[left] if code == STRATEGY_EXIT or late else rows.closes[left]
+
+
+@kernel
 def plain_end(
     position: Buffer, rules: Buffer, at: int, code: int, market: float
 ) -> tuple[float, float]:
@@ -138,12 +150,13 @@ def plain_end(
 
 @kernel
 def plain_paid(
-    position: Buffer, rules: Buffer, at: int, owed: Buffer, entered: int, left: int
+    position: Buffer, rules: Buffer, at: int, owed: Owed, entered: int, left: int
 ) -> float:
     """Funding that the position paid after row ``entered`` up to ``left``, by its equity."""
-    if len(owed) == 0:
+    if len(owed.sums) == 0:
         return 0.0
-    return (owed[left] - owed[entered]) / (position[ENTRY] * (1.0 + rules[at + R_FEE]))
+    due = owed_at(owed, left) - owed_at(owed, entered)
+    return due / (position[ENTRY] * (1.0 + rules[at + R_FEE]))
 
 
 # What `trading.simulation.engines.candle_engine` binds for this kind of position.
@@ -195,12 +208,12 @@ def plain_ends(
     rules: Buffer,
     code: int,
     rows: Rows,
-    row: int,
+    held: RowSpan,
     record: Record,  # noqa: ARG001
     first_fill: int,  # noqa: ARG001
 ) -> tuple[float, float]:
-    """Exit price and growth of a position that ended on ``row`` by ``code``."""
-    market = rows.opens[row] if code == STRATEGY_EXIT else rows.closes[row]
+    """Exit price and growth of a position that ``code`` ended on its last row."""
+    market = market_at_end(rows, held.first, held.horizon, code)
     return plain_end(life, rules, 0, code, market)
 
 
@@ -208,7 +221,7 @@ def plain_ends(
 def plain_pays(
     life: Buffer,
     rules: Buffer,
-    owed: Buffer,
+    owed: Owed,
     entered: int,
     left: int,
     fills: Buffer,  # noqa: ARG001 - both kinds have the same arguments

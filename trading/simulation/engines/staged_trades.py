@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from trading.jit.kernel import Buffer, apart, kernel
+from trading.market.funding import Owed, owed_at
 from trading.market.rows import Rows, bar_at
 from trading.positions.candle_path import CandleTurn, live_row, settle
 from trading.positions.entry_risk import BY_BRACKETS, note_risk, size_by_risk, sizes_by_risk
@@ -45,7 +46,14 @@ from trading.positions.position import (
 )
 from trading.positions.sizing import capped_quantity, planned_of
 from trading.simulation.engines.plain_trades import EARLY
-from trading.simulation.layout import LEVELS_WIDTH, Opening, Record, Signals, TradingWindow
+from trading.simulation.layout import (
+    LEVELS_WIDTH,
+    Opening,
+    Record,
+    RowSpan,
+    Signals,
+    TradingWindow,
+)
 
 
 @kernel
@@ -116,14 +124,14 @@ def mean_exit(life: Buffer, fills: Buffer, first_fill: int) -> float:
 
 
 @kernel
-def staged_paid(life: Buffer, owed: Buffer, entered: int, fills: Buffer, first_fill: int) -> float:
+def staged_paid(life: Buffer, owed: Owed, entered: int, fills: Buffer, first_fill: int) -> float:
     """Funding that a life paid after row ``entered``; a fill changes what the next opens cost."""
-    if len(owed) == 0:
+    if len(owed.sums) == 0:
         return 0.0
     paid, held, row = 0.0, life[INITIAL_SIZE], entered
     for i in range(first_fill, int(life[FILLS])):
         to = int(fills[FILL_WIDTH * i])
-        paid += held * (owed[to] - owed[row])
+        paid += held * (owed_at(owed, to) - owed_at(owed, row))
         held += fills[FILL_WIDTH * i + 2]
         row = to
     return life[SIDE] * paid
@@ -223,7 +231,7 @@ def staged_ends(
     rules: Buffer,  # noqa: ARG001 - both kinds have the same arguments
     code: int,  # noqa: ARG001
     rows: Rows,  # noqa: ARG001
-    row: int,  # noqa: ARG001
+    held: RowSpan,  # noqa: ARG001
     record: Record,
     first_fill: int,
 ) -> tuple[float, float]:
@@ -236,7 +244,7 @@ def staged_ends(
 def staged_pays(
     life: Buffer,
     rules: Buffer,  # noqa: ARG001 - both kinds have the same arguments
-    owed: Buffer,
+    owed: Owed,
     entered: int,
     left: int,  # noqa: ARG001
     fills: Buffer,

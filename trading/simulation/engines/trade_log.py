@@ -10,6 +10,7 @@ from trading.positions.exit_rules import R_DAY_END, R_TIME_EXIT
 from trading.positions.lifecycle import BOUND_BY, RISK_TAKEN, RISK_WANTED, SPENT
 from trading.positions.position import ENTRY, SIDE
 from trading.simulation.layout import PRICES_WIDTH, TRADE_WIDTH, ClosedTrade, Record, TradingWindow
+from trading.simulation.signals import ends_day
 
 
 @kernel
@@ -32,6 +33,12 @@ def last_of_day(times: list[int], row: int) -> int:
         else:
             high = middle - 1
     return low
+
+
+@kernel
+def day_horizon(times: list[int], last: int, base_ms: int) -> int:
+    """Return where a position ends whose day has its last row at ``last``: there, or the next."""
+    return last if ends_day(times[last], base_ms) or last + 1 == len(times) else last + 1
 
 
 @kernel
@@ -60,7 +67,8 @@ def horizon_of(rows: Rows, rules: Buffer, at: int, row: int, window: TradingWind
     """Return the last row that a position entered on ``row`` can live through."""
     last = window.last
     if rules[at + R_DAY_END] > 0.0:
-        last = min(last, last_of_day(rows.times, row))
+        over = day_horizon(rows.times, last_of_day(rows.times, row), window.base_ms)
+        last = min(last, over)
     return time_limit(rows, rules, at, row, last, window.base_ms)
 
 

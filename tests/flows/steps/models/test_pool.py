@@ -101,8 +101,11 @@ def test_one_model_is_trained_for_all_symbols_beyond_the_setting() -> None:
     request = FlowRequest(settings, AS_OF)
     assert tasks.model_keys(request, ("A", "B")) == ("models/A", "models/B")
     assert tasks.model_keys(request, ("A", "B", "C")) == (f"models/{POOL}",)
-    chosen = train_settings(TrainingSettings(window_days=60, pool_rows=20_000))
+    training = TrainingSettings(window_days=60, pool_rows=20_000)
+    given = {"training": training, "fee_bps": 4.0, "slippage_bps": 2.5}
+    chosen = train_settings(load_settings().model_copy(update=given))
     assert (chosen.split.window_days, chosen.pool_rows) == (60, 20_000)
+    assert chosen.round_trip_bp == 13.0
 
 
 def test_a_pool_is_trained_once_and_stored(tmp_path_factory: pytest.TempPathFactory) -> None:

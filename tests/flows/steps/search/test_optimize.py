@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,7 +24,9 @@ MONTHS = ("2025-05", "2025-06")
 FIELDS_OF = ResearchSettings.model_fields.items()
 
 
-def write_candles(lake: Lake, *, change_first_close: float = 0.0) -> None:
+def write_candles(
+    lake: Lake, *, change_first_close: float = 0.0, hole: tuple[datetime, timedelta] | None = None
+) -> None:
     """Write the bundled minutes of BTCUSDT as checked candles."""
     rows = pq.read_table(SAMPLE / "candles_1m" / "usdm" / "BTCUSDT.parquet")
     rows = rows.append_column("gap_before", pa.array([0] * rows.num_rows, pa.int64()))
@@ -33,6 +35,13 @@ def write_candles(lake: Lake, *, change_first_close: float = 0.0) -> None:
         closes[0] += change_first_close
         index = rows.schema.get_field_index("close")
         rows = rows.set_column(index, "close", pa.array(closes, pa.float64()))
+    if hole is not None:
+        times, (start, length) = rows["open_time"], hole
+        inside = pa.compute.and_(
+            pa.compute.greater_equal(times, pa.scalar(start, times.type)),
+            pa.compute.less(times, pa.scalar(start + length, times.type)),
+        )
+        rows = rows.filter(pa.compute.invert(inside))
     months = pa.array([f"{moment:%Y-%m}" for moment in rows["open_time"].to_pylist()])
     for month in MONTHS:
         lake.write(
@@ -110,6 +119,36 @@ def test_folds_are_trained_before_they_are_tested_and_end_before_as_of(
         assert fold["test_from"] - fold["train_to"] == timedelta(days=1)
         assert fold["test_to"] - fold["test_from"] == timedelta(days=4)
     assert folds[-1]["test_to"] == AS_OF
+
+
+def test_windows_with_gaps_are_flagged(
+    tmp_path: Path, settings: ResearchSettings, found: OptimizeEntry, lake: Lake
+) -> None:
+    holed = Lake(tmp_path)
+    write_candles(holed, hole=(AS_OF - timedelta(days=2), timedelta(hours=2)))
+    with_gap = search(holed, settings)
+    folds = holed.read(FOLDS, run=with_gap.run).to_pylist()
+    assert [row["test_missing"] for row in folds] == [0.0] * (len(folds) - 1) + [120.0]
+    assert [row["train_missing"] for row in folds] == [0.0] * len(folds)
+    assert with_gap.entry.out_of_sample["missing_candles"] == 120
+    assert with_gap.sentence.endswith(", 120 candles are missing in 1 place")
+    assert found.entry.out_of_sample["missing_candles"] == 0
+    assert "missing" not in found.sentence
+    whole = lake.read(FOLDS, run=found.run).to_pylist()
+    assert {row["test_missing"] for row in whole} == {0.0}
+
+
+def test_the_night_simulates_the_emergency_stop_of_live_trades(
+    tmp_path: Path, settings: ResearchSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with filters=off, which the small settings say."""
+    monkeypatch.setitem(get_strategy("breakout").__dict__, "widest_emergency", 0.004)
+    lake = Lake(tmp_path)
+    write_candles(lake)
+    traded = lake.read(TRADES, run=search(lake, settings).run).to_pylist()
+    assert "emergency_stop" in {row["reason"] for row in traded}
+    assert "stop_loss" not in {row["reason"] for row in traded}
+    assert min(row["net_return"] for row in traded) > -0.006
 
 
 def test_out_of_sample_measures_are_those_of_the_stored_trades(
