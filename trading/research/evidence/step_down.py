@@ -16,6 +16,7 @@ from trading.research.evidence.superior_ability import (
     block_length,
     highest_scores,
     recentred,
+    tested_rows,
 )
 
 _STEPS = 10
@@ -32,7 +33,7 @@ def superior_trials(
     Give net returns in excess of cash; the resamples are those of `superior_ability`.
     """
     found = np.zeros(len(returns), dtype=np.bool_)
-    open_rows = np.flatnonzero(np.ptp(returns, axis=1) > 0.0)
+    open_rows = tested_rows(returns)
     if len(open_rows) == 0:
         return found
     length = block_length(returns[open_rows])

@@ -23,6 +23,8 @@ from trading.errors import DataError
 FloatArray = NDArray[np.float64]
 
 LEAST_PERIODS = 10
+LEAST_MOVES = 20
+"""Periods on which a trial has to earn or lose something before its mean can be tested."""
 _BATCH = 512
 
 
@@ -58,7 +60,8 @@ def superior_ability(
 
     Give returns in excess of cash. ``block`` is the mean length of a resampled block; by default it
     follows from the returns (`block_length`). Sampling ends early once p is sure to end above
-    ``enough_above``. Trials that never move count for nothing. Raises `DataError` below 10 periods.
+    ``enough_above``. Trials that move too seldom count for nothing (`tested_rows`). Raises
+    `DataError` below 10 periods.
     """
     trials, periods = returns.shape
     if periods < LEAST_PERIODS or trials < 1:
@@ -68,7 +71,7 @@ def superior_ability(
         )
     if block is not None and not 1.0 <= block <= periods:
         raise DataError(f"a mean block of {block:g} periods does not fit {periods} periods")
-    moving = np.flatnonzero(np.ptp(returns, axis=1) > 0.0)
+    moving = tested_rows(returns)
     if len(moving) == 0:
         return SuperiorAbility(1.0, 0.0, -1, samples, block or 1.0)
     kept = returns[moving]
@@ -86,6 +89,18 @@ def superior_ability(
         reached += int(np.sum(np.maximum(highest, 0.0) >= statistic))
     p_value = (1 + reached) / (1 + drawn)
     return SuperiorAbility(p_value, statistic, int(moving[best]), drawn, length)
+
+
+def tested_rows(returns: FloatArray) -> NDArray[np.intp]:
+    """Return the rows of the trials that moved on at least `LEAST_MOVES` periods (or on all).
+
+    A mean of a handful of trades looks certain by luck: no bootstrap knows of losses that did not
+    happen to be among them. A period on which a trial held nothing has its usual return, which is
+    zero less cash.
+    """
+    usual = np.median(returns, axis=1, keepdims=True)
+    moves = np.count_nonzero(returns != usual, axis=1)
+    return np.flatnonzero(moves >= min(LEAST_MOVES, returns.shape[1] - 1))
 
 
 def recentred(returns: FloatArray) -> tuple[FloatArray, FloatArray]:

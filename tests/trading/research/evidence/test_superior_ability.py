@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from trading.errors import DataError
+from trading.research.evidence.step_down import superior_trials
 from trading.research.evidence.superior_ability import block_length, samples_for, superior_ability
 
 DAYS = 120
@@ -49,6 +50,33 @@ def test_serial_correlation_and_fat_tails_do_not_make_it_believe() -> None:
     for n in range(100):
         shocks = rng.standard_t(3, size=(20, DAYS + 1)) * 0.01
         believed += p_of(shocks[:, 1:] + 0.3 * shocks[:, :-1], n, 400) <= 0.05
+    assert believed <= 12
+
+
+def seldom(rng: np.random.Generator, trades: int, trials: int = 12) -> np.ndarray:
+    """Returns of trials that win 1 % in three of four trades and else lose 3 %: no edge."""
+    returns = np.zeros((trials, DAYS))
+    for row in returns:
+        held = rng.choice(DAYS, trades, replace=False)
+        row[held] = np.where(rng.random(trades) < 0.75, 0.01, -0.03)
+    return returns
+
+
+@pytest.mark.parametrize("cash", [0.0, 1e-4])
+def test_a_handful_of_trades_that_all_won_proves_nothing(cash: float) -> None:
+    won = np.zeros((1, DAYS))
+    won[0, ::20] = 0.01 + 0.001 * np.arange(6)
+    assert p_of(won - cash) == 1.0
+    assert not superior_trials(won - cash, np.random.default_rng(0), 0.05, 1_000).any()
+    often = np.zeros((1, DAYS))
+    often[0, ::4] = 0.01 + 0.001 * np.arange(30)
+    assert p_of(often - cash) < 0.01
+
+
+@pytest.mark.parametrize("trades", [5, 10, 19, 25, 40])
+def test_searches_that_trade_seldom_are_not_believed_more_often(trades: int) -> None:
+    rng = np.random.default_rng(3)
+    believed = sum(p_of(seldom(rng, trades), n, 400) <= 0.05 for n in range(100))
     assert believed <= 12
 
 
