@@ -18,6 +18,7 @@ from trading.candles import (
     interval_ms,
     interval_name,
 )
+from trading.jit import backends
 from trading.market.candle_checks import (
     describe_impossible,
     enclosing,
@@ -25,7 +26,7 @@ from trading.market.candle_checks import (
     to_milliseconds,
 )
 from trading.market.correlation import correlations, daily_correlations
-from trading.market.funding import owed_by_row, rates_by_row
+from trading.market.funding import owed_at, owed_by, rates_by_row
 from trading.market.symbols import check_symbol
 from trading.positions.liquidation import (
     MAJOR,
@@ -171,10 +172,12 @@ def _correlations() -> dict[str, Any]:
 def _funding() -> dict[str, Any]:
     times = np.array([100, 200, 300, 400])
     rates = {50: 0.1, 100: 0.2, 101: 0.3, 200: -0.1, 399: 0.05, 400: 0.5, 401: 9.0}
+    plain = backends.backend(compiled=False)
+    owed = owed_by(times, np.array([1.0, 2.0, 4.0, 8.0]), rates, plain)
     return {
         "by row": rates_by_row(times, rates).tolist(),
-        "owed": owed_by_row(times, np.array([1.0, 2.0, 4.0, 8.0]), rates).tolist(),
-        "none": owed_by_row(times, np.ones(4), {}).tolist(),
+        "owed": [owed_at(owed, row) for row in range(len(times))],
+        "none": owed_by(times, np.ones(4), {}, plain).sums,
     }
 
 
