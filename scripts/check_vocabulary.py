@@ -119,6 +119,7 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed("seat", "cli/backtesting/account_file.py", "[[seats]]", ACCOUNT_FILE),
     Allowed("seat", "docs/simulation.md", "[[seats]]", ACCOUNT_FILE),
     Allowed("seat", "tests/cli/backtesting/test_account.py", "[[seats]]", ACCOUNT_FILE),
+    Allowed("seat", "tests/cli/backtesting/test_costs_at_every_door.py", "[[seats]]", ACCOUNT_FILE),
     Allowed(
         "dealings", "docs/simulation.md", "`dealings` in its JSON", "a key of releases: stored"
     ),

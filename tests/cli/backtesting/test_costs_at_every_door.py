@@ -28,11 +28,26 @@ from lake.tables import TRADES
 from sandbox.engines.common.fees import Fees
 from tests.flows.candle_lake import put_checked, sample_minutes
 from tests.flows.sample import AS_OF, SAMPLE, write_settings
-from trading.defaults import CAPITAL, FEE_BPS, SLIPPAGE_BPS
+from trading.defaults import FEE_BPS, SLIPPAGE_BPS
 
 FILE = SAMPLE / "candles_1m" / "usdm" / "BTCUSDT.parquet"
 PARAMS = {"filters": "off", "k": 0.5, "take_profit": 0.04, "stop_loss": 0.02}
 SETTINGS = tuple(word for name, value in PARAMS.items() for word in ("--set", f"{name}={value}"))
+
+ACCOUNT = """
+balance = 10000.0
+profile = "PROFILE"
+
+[symbols.BTCUSDT]
+candles = "CANDLES"
+step = 0.001
+tick = 0.1
+
+[[seats]]
+symbol = "BTCUSDT"
+strategy = "breakout"
+params = { filters = "off", k = 0.5, max_position_size = 0.5 }
+"""
 
 Trade = Mapping[str, Any]
 
@@ -73,13 +88,8 @@ def net_return(trade: Trade) -> float:
 def account_file(folder: Path, profile: str) -> Path:
     """Write an account that says nothing of costs."""
     path = folder / "account.toml"
-    path.write_text(
-        f'balance = {CAPITAL}\nprofile = "{profile}"\n'
-        f'[symbols.BTCUSDT]\ncandles = "{FILE}"\nstep = 0.001\ntick = 0.1\n'
-        '[[seats]]\nsymbol = "BTCUSDT"\nstrategy = "breakout"\n'
-        'params = { filters = "off", k = 0.5, max_position_size = 0.5 }\n',
-        encoding="utf-8",
-    )
+    text = ACCOUNT.replace("PROFILE", profile).replace("CANDLES", str(FILE))
+    path.write_text(text, encoding="utf-8")
     return path
 
 
