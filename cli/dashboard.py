@@ -32,8 +32,11 @@ def run(
     from dashboard.server import serve
     from executor.operations.control_socket import call
     from executor.settings import load_settings
+    from lake.ledger_database import LedgerSource
 
-    paths = load_settings(settings).paths
+    found = load_settings(settings)
+    paths, url = found.paths, found.ledger.url
+    ledger = LedgerSource(url, found.account) if url is not None else None
 
     def control(command: str, arguments: Mapping[str, str]) -> dict[str, Any]:
         return call(paths.state, command, **arguments)
@@ -41,7 +44,10 @@ def run(
     stored = read_hash(paths.state)
     typer.echo(f"http://127.0.0.1:{port}/ (Ctrl-C ends it)")
     serve(
-        DashboardSettings(paths.state, paths.published, stored, str(settings), port=port), control
+        DashboardSettings(
+            paths.state, paths.published, stored, str(settings), port=port, ledger=ledger
+        ),
+        control,
     )
 
 

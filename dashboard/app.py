@@ -23,6 +23,7 @@ from dashboard.live import LiveState
 from dashboard.password import matches
 from dashboard.releases import release_part
 from dashboard.sessions import LONGEST_S, LoginSession, Sessions, Throttle, same
+from lake.ledger_database import LedgerSource
 
 PAGES = {"": "Now", "trades": "Trades", "research": "Research", "control": "Control", "log": "Log"}
 ASSETS = {".css": "text/css", ".js": "text/javascript"}
@@ -40,6 +41,8 @@ class DashboardSettings:
     host: str = "127.0.0.1"
     port: int = 8050
     hosts: frozenset[str] = field(default_factory=frozenset)
+    ledger: LedgerSource | None = None
+    """Where it is, if not in the folder of the state."""
 
     @property
     def allowed_hosts(self) -> frozenset[str]:
@@ -57,7 +60,7 @@ class Dashboard:
         self._sessions = Sessions(time.monotonic)
         self._throttle = Throttle(time.monotonic)
         self._hashing = asyncio.Lock()
-        self._live = LiveState(settings.state)
+        self._live = LiveState(settings.state, settings.ledger)
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("dashboard"),
             autoescape=True,

@@ -1,11 +1,20 @@
-"""Reads the executor's ledger: read-only, and again only when the file has changed."""
+"""Reads the executor's ledger: read-only, and again only when it has changed."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from lake.ledger_database import LedgerSource, ledger_version, open_ledger
+from trading.errors import DataError
+
+log = logging.getLogger(__name__)
 
 Row = Mapping[str, Any]
 
@@ -27,20 +36,27 @@ QUERIES = {
     "sums": "select count(*) as count, coalesce(sum(realized_pnl - fees > 0), 0) as won,"
     " coalesce(sum(fees), 0) as fees from positions where closed_at is not null",
 }
+LIMITS_OF_TABLES = {"events": MOST_EVENTS * 10, "equity": MOST_POINTS * 10}
+"""What of a database is copied: closed candles are events too, and a wallet has a point each."""
+AGAIN_S = 5.0
+"""How soon a database that did not answer is asked again."""
 LIMITS = {"closed": MOST_TRADES, "events": MOST_EVENTS, "equity": MOST_POINTS}
 
 
 class LedgerReader:
     """The rows that the dashboard shows; empty without a ledger."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, source: LedgerSource) -> None:
+        self._source = replace(source, newest=LIMITS_OF_TABLES)
         self._connection: sqlite3.Connection | None = None
         self._version: int | None = None
+        self._ask_at = 0.0
         self._rows: dict[str, Sequence[Row]] = {name: () for name in QUERIES}
 
     def read(self) -> Mapping[str, Sequence[Row]]:
         """Return the rows by name; the same object while the ledger has not changed."""
+        if not self._source.is_file:
+            return self._read_database()
         connection = self._open()
         if connection is None:
             return self._rows
@@ -53,11 +69,29 @@ class LedgerReader:
             self._version = version
         return self._rows
 
+    def _read_database(self) -> Mapping[str, Sequence[Row]]:
+        """Copy the rows when the executor has committed; while it cannot, the last ones stay."""
+        if time.monotonic() < self._ask_at:
+            return self._rows
+        try:
+            version = ledger_version(self._source)
+            if version != self._version:
+                with contextlib.closing(open_ledger(self._source)) as copy:
+                    copy.isolation_level = None
+                    copy.row_factory = sqlite3.Row
+                    self._rows = _all_rows(copy)
+                self._version = version
+        except DataError as error:
+            log.warning("the ledger is not read: %s", error)
+            self._ask_at = time.monotonic() + AGAIN_S
+        return self._rows
+
     def _open(self) -> sqlite3.Connection | None:
-        if self._connection is None and self._path.is_file():
+        path = Path(self._source.where)
+        if self._connection is None and path.is_file():
             # Opened in one thread and used in another, never in two at once.
             connection = sqlite3.connect(
-                f"{self._path.resolve().as_uri()}?mode=ro",
+                f"{path.resolve().as_uri()}?mode=ro",
                 uri=True,
                 check_same_thread=False,
                 isolation_level=None,

@@ -15,6 +15,7 @@ from typing import Any
 
 from dashboard.ledger_reader import LedgerReader
 from dashboard.snapshot import open_positions, snapshot, strategies
+from lake.ledger_database import LedgerSource
 
 EVERY_S = 0.4
 
@@ -22,9 +23,9 @@ EVERY_S = 0.4
 class LiveState:
     """Reads ledger and status while somebody looks, and tells each viewer what changed."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, ledger: LedgerSource | None = None) -> None:
         self._status_file = state / "status.json"
-        self._ledger = LedgerReader(state / "ledger.sqlite")
+        self._ledger = LedgerReader(ledger or LedgerSource(str(state / "ledger.sqlite")))
         self._parts: dict[str, Any] = {}
         self._number = 0
         self._changed: dict[str, int] = {}

@@ -21,14 +21,15 @@ from executor.operations.control_socket import ControlServer
 from executor.operations.daily_summary import DailySummary
 from executor.operations.heartbeat import Heartbeat
 from executor.operations.key_check import check_key
-from executor.operations.live_notice import announce_unproven
+from executor.operations.live_notice import announce_overrides, announce_unproven
+from executor.operations.live_updates import LiveUpdates
 from executor.operations.metrics import MetricsServer
 from executor.operations.position_alerts import PositionAlerts
 from executor.operations.scheduler import Job, Scheduler
 from executor.operations.settings_reload import SettingsWatch, reload_settings
 from executor.operations.status import Status
 from executor.runtime.systemd import notify
-from executor.settings import Mode
+from executor.settings import Mode, read_overrides
 from executor.venues.interface import Venue
 from executor.venues.retry import CONNECT_WITHIN_S, until_answered
 from lake.releases import Release
@@ -58,9 +59,8 @@ class App:
         self._stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._status = Status(executor)
-        self._scheduler = Scheduler(
-            executor, self._status, SettingsWatch(settings_file, self.reload)
-        )
+        self._scheduler = Scheduler(executor, self._status)
+        self._watch = SettingsWatch(settings_file, self.reload)
         self._settings_file = settings_file
         settings = executor.services.settings
         self._heartbeat = Heartbeat(settings.paths.state, heartbeat_url)
@@ -68,7 +68,8 @@ class App:
         port = settings.metrics.port
         self._metrics = MetricsServer(executor, self._status, port) if port is not None else None
         commands = OperatorCommands(executor, self._status, self._stop.set, self.reload)
-        self._control = ControlServer(settings.paths.state, commands.by_name)
+        live = LiveUpdates(executor, self._status)
+        self._control = ControlServer(settings.paths.state, commands.by_name, live.follow)
 
     def request_stop(self) -> None:
         """Begin the clean stop."""
@@ -76,7 +77,11 @@ class App:
 
     def reload(self, by: str) -> dict[str, Any]:
         """Take the hot settings over from the file."""
-        return reload_settings(self._services, self._settings_file, by)
+        answer = reload_settings(self._services, self._settings_file, by)
+        if any(name.startswith("strategies.set") for name in answer.get("changed", ())):
+            # New runners warm up beside the old ones and are swapped in between two events.
+            self._services.spawn("strategies", self._x.rollout.renew())
+        return answer
 
     async def run(self, *, until_finished: bool) -> None:
         """Start, work, stop; the ledger and the connections are closed however it ends."""
@@ -118,6 +123,7 @@ class App:
         started = time.monotonic()
         services.emit(EventType.SYSTEM_STARTED, mode=services.settings.mode.value)
         announce_unproven(services)
+        announce_overrides(services, read_overrides(self._settings_file))
         # `nocturne why` starts from the ledger alone: it must find the releases and check the ids.
         services.ledger.set_meta("account", services.settings.account)
         services.ledger.set_meta("published", str(services.settings.paths.published.resolve()))
@@ -132,6 +138,8 @@ class App:
         log.info("guarded in %.2f s", time.monotonic() - started)
         await x.rollout.connect(x.rollout.symbols(release))
         symbols = await self._start_market(release)
+        self._loop("settings", self._watch.run())
+        self._loop("event loop lag", self._status.loop_lag.run())
         for name, every_s, job in (*self._scheduler.late_jobs(), *self._daily_jobs()):
             self._loop(name, self._scheduler.forever(name, every_s, job))
         if x.lockstep is not None:

@@ -21,6 +21,7 @@ from executor.execution.user_connection import UserConnections
 from executor.ledger.journal import Journal
 from executor.ledger.store import Ledger
 from executor.market_data.candle_recorder import CandleRecorder
+from executor.market_data.correlations import Correlations
 from executor.market_data.feed import MarketFeed
 from executor.market_data.lockstep import LockstepClock
 from executor.market_data.price_watch import PriceWatch
@@ -31,6 +32,7 @@ from executor.portfolio.account_snapshot import AccountSnapshot, LiveFigures
 from executor.portfolio.daily_loss import DailyLossLimit
 from executor.portfolio.equity_points import EquityPoints
 from executor.portfolio.portfolio import Portfolio
+from executor.portfolio.transfers import Transfers
 from executor.protection.exit_monitor import ExitMonitor
 from executor.protection.stop_manager import StopManager
 from executor.protection.watchdog import Watchdog
@@ -38,7 +40,9 @@ from executor.reconciliation.adoption import Adoption
 from executor.reconciliation.correction import PositionCorrection
 from executor.reconciliation.order_recovery import OrderRecovery
 from executor.reconciliation.reconciler import Reconciler
-from executor.risk.trading_state import MODE_META, TradingMode, TradingState
+from executor.reconciliation.takeover import ForeignTakeover
+from executor.risk.market_shock import MarketShock
+from executor.risk.trading_state import MODE_META, OFF_META, TradingMode, TradingState
 from executor.runtime.activity import Activity
 from executor.runtime.clock import Clock
 from executor.services import Services
@@ -75,8 +79,12 @@ class Executor:
     rollout: ReleaseRollout
     entry_handler: EntryHandler
     order_recovery: OrderRecovery
+    takeover: ForeignTakeover
     reconciler: Reconciler
     daily_loss: DailyLossLimit
+    transfers: Transfers
+    correlations: Correlations
+    shock: MarketShock
     equity: EquityPoints
     market: MarketStreams
     connections: Mapping[str, VenueConnection]
@@ -111,8 +119,10 @@ class Executor:
         for name, handler in (
             ("candle recorder", self.candle_recorder.on_candle_closed),
             ("exit monitor", self.exit_monitor.on_candle_closed),
+            ("market shock", self.shock.on_candle_closed),
             ("signal engine", self.signal_engine.on_candle_closed),
             ("daily loss", self.daily_loss.on_candle_closed),
+            ("correlations", self.correlations.on_candle_closed),
             ("equity", self.equity.on_candle_closed),
         ):
             bus.subscribe(EventType.CANDLE_CLOSED, name, handler)
@@ -127,7 +137,10 @@ def build(
     alerts: Alerts | None = None,
 ) -> Executor:
     """Build every part, the lower ones first."""
-    trading_state = TradingState(TradingMode(ledger.meta(MODE_META, TradingMode.RUNNING.value)))
+    trading_state = TradingState(
+        TradingMode(ledger.meta(MODE_META, TradingMode.RUNNING.value)),
+        off=frozenset(ledger.meta(OFF_META).split()),
+    )
     venues = VenueDirectory(connection.venue for connection in connections)
     by_name = {connection.venue.name: connection for connection in connections}
     market = MarketStreams({name: found.market for name, found in by_name.items()})
@@ -139,7 +152,9 @@ def build(
     stale_s = None if lockstep else settings.timing.stale_s
     tick_s = 0.0 if lockstep else settings.timing.tick_s
     feed = MarketFeed(services, portfolio.take_price, stale_s)
-    daily_loss = DailyLossLimit(services, portfolio)
+    transfers = Transfers(services, portfolio)
+    daily_loss = DailyLossLimit(services, portfolio, transfers)
+    correlations, shock = Correlations(services), MarketShock(services)
     releases = ReleaseKeeper(services)
     signal_engine = SignalEngine(services, portfolio)
     rollout = ReleaseRollout(services, portfolio, feed, market, releases, signal_engine)
@@ -155,9 +170,11 @@ def build(
         candles_seen=lambda symbol: feed.seen[symbol],
         stream_fresh=feed.fresh,
         release_valid=lambda: releases.valid(),
+        correlation=correlations.between,
+        shocked_for_s=lambda: shock.pauses_for_s,
     )
     snapshot = AccountSnapshot(services, portfolio, trading_state, daily_loss, live)
-    check = EntryCheck(services, portfolio, signal_engine, snapshot)
+    check = EntryCheck(services, portfolio, signal_engine, snapshot, trading_state)
     scaler = Scaler(
         services, portfolio, trading_state, orders, fills, snapshot, closer.free_balance
     )
@@ -177,7 +194,7 @@ def build(
         order_manager=orders,
         position_updates=updates,
         execution_reports=ExecutionReports(
-            services, portfolio, orders, fills, daily_loss, stop_manager.stop_died
+            services, portfolio, orders, fills, transfers, stop_manager.stop_died
         ),
         user_connections=user,
         fees=fees,
@@ -192,8 +209,14 @@ def build(
         rollout=rollout,
         entry_handler=EntryHandler(services, portfolio, check, orders, fills, updates),
         order_recovery=recovery,
-        reconciler=Reconciler(services, portfolio, stop_manager, recovery, correction, adoption),
+        takeover=ForeignTakeover(services, portfolio, fills, updates),
+        reconciler=Reconciler(
+            services, portfolio, stop_manager, recovery, correction, adoption, transfers
+        ),
         daily_loss=daily_loss,
+        transfers=transfers,
+        correlations=correlations,
+        shock=shock,
         equity=EquityPoints(services, portfolio),
         market=market,
         connections=by_name,

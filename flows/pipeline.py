@@ -333,8 +333,9 @@ def scan(engine: FlowEngine, request: FlowRequest) -> FlowResult:
 def export_ledger(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     """Copy the executor's ledger into the lake; without a ledger there is nothing to do."""
     run = StepRunner(engine, request)
-    if not request.settings.ledger.is_file():
-        return run.finish("export_ledger", f"there is no ledger yet at {request.settings.ledger}")
+    settings = request.settings
+    if settings.ledger_source.is_file and not settings.ledger.is_file():
+        return run.finish("export_ledger", f"there is no ledger yet at {settings.ledger}")
     exported = run.call("export", tasks.EXPORT)
     rows = ", ".join(f"{count} {name}" for name, count in exported.rows.items())
     return run.finish("export_ledger", f"copied {rows} over {len(exported.days)} days")

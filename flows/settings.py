@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from flows.sources.binance_rest import hosts
 from lake.files import local_path
+from lake.ledger_database import LedgerSource
 from trading.defaults import CAPITAL, FEE_BPS, SLIPPAGE_BPS
 from trading.errors import SettingsError
 
@@ -259,11 +260,20 @@ class ResearchSettings(BaseSettings):
     universe_size: int = Field(default=150, ge=1, le=1000)
     alert_url: str = Field(default="", description="where the Prefect server posts its alerts")
     ledger: Path = Path(".work/executor/ledger.sqlite")
+    ledger_url: str = Field(
+        default="", description="instead of the file: postgresql://USER@HOST:PORT/DATABASE"
+    )
+    ledger_account: str = Field(default="", description="whose ledger in that database")
     known_events: Path = Path("config/known_events.toml")
     trading_hours: Path = Path("config/trading_hours.toml")
     data_docs: str = Field(
         default="", description="folder for Great Expectations' pages on the candles"
     )
+
+    @property
+    def ledger_source(self) -> LedgerSource:
+        """The executor's ledger: the file, or the database; the password is in the environment."""
+        return LedgerSource(self.ledger_url or str(self.ledger), self.ledger_account or None)
 
     @classmethod
     def settings_customise_sources(

@@ -291,7 +291,7 @@ def _prune(request: FlowRequest) -> None:
     try:
         found = prune_releases(
             request.lake,
-            request.settings.ledger,
+            request.settings.ledger_source,
             now=datetime.now(UTC),
             keep_days=kept.days,
             keep_last=kept.last,
@@ -343,7 +343,7 @@ def _publish_universe(
 def _export(request: FlowRequest) -> LedgerExport:
     from flows.steps.reporting.export_ledger import export_ledger
 
-    return export_ledger(request.lake, request.settings.ledger, as_of=request.as_of)
+    return export_ledger(request.lake, request.settings.ledger_source, as_of=request.as_of)
 
 
 def _released(request: FlowRequest) -> tuple[str, ...]:

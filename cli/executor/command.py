@@ -68,7 +68,9 @@ PLAIN = {
     "freeze": "Hands off: no entries, no exits by rules; protective orders stay where they are.",
     "flatten": "Close everything at market, later fills included, until `resume`.",
     "sync": "Compare with the exchange now: positions, orders, balance.",
-    "reload": "Take over the risk limits of the settings file without a restart, as SIGHUP does.",
+    "reload": "Take over the hot settings of the file without a restart, as SIGHUP does.",
+    "reset-limits": "Forget pauses, cool-downs and today's counts, after a backup of the ledger;"
+    " the daily loss limit stays.",
 }
 """Commands of the control socket without arguments of their own."""
 
@@ -131,6 +133,48 @@ def close(
     Example: nocturne executor close BTCUSDT --settings config/settings.toml
     """
     _command(settings, "close", symbol=symbol)
+
+
+@app.command()
+def adopt(
+    symbol: str = typer.Argument(..., help="Symbol of the foreign position, e.g. BTCUSDT."),
+    stop: float = typer.Option(..., "--stop", prompt="Stop price", help="Where its stop rests."),
+    settings: Path = SETTINGS,
+) -> None:
+    """Take a foreign position over: from now on it is ours, with this stop.
+
+    Example: nocturne executor adopt BTCUSDT --stop 58000 --settings config/settings.toml
+    """
+    _command(settings, "adopt", symbol=symbol, stop=str(stop))
+
+
+@app.command()
+def strategy(
+    name: str = typer.Argument(..., help="Name of the strategy, e.g. breakout."),
+    state: str = typer.Argument(..., help="on or off."),
+    settings: Path = SETTINGS,
+) -> None:
+    """Switch a strategy's entries on or off, restarts included; what it holds goes on.
+
+    Example: nocturne executor strategy breakout off --settings config/settings.toml
+    """
+    _command(settings, "strategy", strategy=name, state=state)
+
+
+@app.command()
+def watch(settings: Path = SETTINGS) -> None:
+    """Print the status once, then each event and change as a line of JSON, until Ctrl-C.
+
+    Example: nocturne executor watch --settings config/settings.toml
+    """
+    from executor.operations.control_socket import watch as follow
+    from executor.settings import load_settings
+
+    try:
+        for update in follow(load_settings(settings).paths.state):
+            typer.echo(json.dumps(update))
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command()

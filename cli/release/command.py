@@ -138,12 +138,13 @@ def prune(
 
     from flows.settings import load_settings
     from flows.steps.release.retention import prune_releases
+    from lake.ledger_database import LedgerSource
     from lake.store import Lake
 
     settings = load_settings()
     found = prune_releases(
         Lake(_published(lake).parent),
-        ledger or settings.ledger,
+        LedgerSource(str(ledger)) if ledger else settings.ledger_source,
         now=datetime.now(UTC),
         keep_days=days or settings.retention.days,
         keep_last=last or settings.retention.last,

@@ -227,6 +227,8 @@ def _cause_lines(report: Document) -> list[str]:
         if data.get("evidence"):
             share = data["size_share"]
             lines.append(f"size: {share:.0%} of the limits, evidence: {data['evidence']}")
+        for name, (released, used) in data.get("overrides", {}).items():
+            lines.append(f"settings: {name} {used}, in the release {released}")
     lines += [_risk_line(e["data"]) for e in report["because"] if "risk_taken" in e["data"]]
     if candle is not None:
         data = candle["data"]

@@ -58,7 +58,7 @@ EXECUTOR = Room(
         ("protection", "execution"),
         ("strategy", "portfolio", "risk"),
         ("market_data", "ledger"),
-        ("bus", "notifications"),
+        ("bus", "notifications", "settings"),
         ("venues",),
         ("model", "runtime"),
     ),

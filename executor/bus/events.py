@@ -30,6 +30,7 @@ class EventType(StrEnum):
     DAILY_LOSS_LIMIT_REACHED = "daily_loss_limit_reached"
     RISK_THRESHOLD_EXCEEDED = "risk_threshold_exceeded"
     WS_DISCONNECTED = "ws_disconnected"
+    MARKET_SHOCK = "market_shock"
     SIGNAL_GENERATED = "signal_generated"
     SIGNAL_HELD = "signal_held"
     ENTRY_REFUSED = "entry_refused"
@@ -56,6 +57,7 @@ class EventType(StrEnum):
     CONFIG_CHANGED = "config_changed"
     CONFIG_REFUSED = "config_refused"
     ENTRIES_CHANGED = "entries_changed"
+    LIMITS_RESET = "limits_reset"
 
 
 _CRITICAL = {
@@ -66,6 +68,7 @@ _CRITICAL = {
     EventType.SYMBOL_HALTED,
 }
 _HIGH = {
+    EventType.MARKET_SHOCK,
     EventType.SIGNAL_GENERATED,
     EventType.SIGNAL_HELD,
     EventType.ENTRY_REFUSED,

@@ -14,12 +14,15 @@ from executor.execution.order_log import Ticket, ticket_for
 from executor.execution.order_manager import OrderManager, SendResult
 from executor.execution.position_updates import PositionUpdates
 from executor.ledger.records import PositionRow
-from executor.model import ZERO, OrderKind, OrderState
+from executor.model import ZERO, InstrumentId, OrderKind, OrderState
 from executor.portfolio.portfolio import Holding, Portfolio
 from executor.services import Services
 from executor.strategy.signal import Signal
 from executor.venues.faults import VenueFaultError
+from trading.candles import DAY_MS
 from trading.order_ids import OrderLeg
+from trading.positions.exit_rules import dynamic_leverage
+from trading.strategies.registry import get_strategy
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +65,7 @@ class EntryHandler:
                 reasons=list(verdict.reasons),
             )
             log.info("%s: entry refused: %s", signal.symbol, "; ".join(verdict.reasons))
+            self._say_off(signal.symbol, verdict.failures)
             return
         holding = self._updates.claim(row)
         if holding is not None:
@@ -72,8 +76,42 @@ class EntryHandler:
             entry = self._enter(holding, ticket, verdict.quantity)
             self._services.spawn(f"entry {signal.symbol}", entry)
 
+    def _say_off(self, symbol: InstrumentId, failures: tuple[str, ...]) -> None:
+        """Say once a day and instrument that its failures have ended its entries."""
+        name, day = f"off_said:{symbol}", str(self._services.clock.now_ms() // DAY_MS)
+        if not failures or self._services.ledger.meta(name) == day:
+            return
+        self._services.ledger.set_meta(name, day)
+        self._services.alerts.send(
+            "entries off until tomorrow", symbol=symbol, why="; ".join(failures)
+        )
+
+    async def _leverage_set(self, holding: Holding) -> bool:
+        """Make the exchange's leverage that of the entry; without it, nothing is sent."""
+        slot, wanted = self._portfolio.slot(holding.symbol), holding.row.leverage
+        if slot.leverage in (0, wanted):
+            return True
+        try:
+            await self._services.venue_of(holding.symbol).set_leverage(holding.symbol, wanted)
+        except VenueFaultError as fault:
+            reason = f"leverage {wanted} could not be set: {fault}"
+            self._services.emit(
+                EventType.ENTRY_REFUSED,
+                symbol=holding.symbol,
+                cause=holding.row.cause,
+                strategy=holding.row.strategy,
+                reasons=[reason],
+            )
+            log.warning("%s: entry refused: %s", holding.symbol, reason)
+            return False
+        slot.leverage = wanted
+        return True
+
     async def _enter(self, holding: Holding, ticket: Ticket, quantity: Decimal) -> None:
         side = "BUY" if holding.row.side > 0 else "SELL"
+        if not await self._leverage_set(holding):
+            self._updates.abandon(holding)
+            return
         for _ in range(ENTRY_ATTEMPTS):
             sent = await self._orders.send(ticket, side, OrderKind.MARKET, quantity=quantity)
             if sent.result is SendResult.PLACED:
@@ -106,6 +144,16 @@ class EntryHandler:
             return False
         return all(position.symbol != ticket.symbol for position in held)
 
+    def _leverage(self, signal: Signal) -> int:
+        """The account's leverage, or one that follows the volatility where a strategy wants it."""
+        services, symbol = self._services, signal.symbol
+        rules = get_strategy(signal.strategy).exit_rules(signal.params)
+        if not rules.target_volatility or not services.venue_of(symbol).capabilities.margin:
+            return services.leverage(symbol)
+        most = min(rules.leverage, services.settings.venue_of(symbol).max_leverage)
+        atr = signal.levels.atr or 0.0
+        return int(dynamic_leverage(atr, signal.price, rules.target_volatility, most))
+
     def _position_of(self, event: Event[Signal]) -> PositionRow:
         """The position that a signal would open."""
         signal = event.payload
@@ -130,6 +178,6 @@ class EntryHandler:
             stop_price=signal.levels.stop,
             target_price=signal.levels.target,
             confidence=signal.confidence,
-            leverage=self._services.leverage(signal.symbol),
+            leverage=self._leverage(signal),
             quote_asset=instrument.quote_asset if instrument is not None else "",
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from executor.bus.events import Event
 from executor.ledger.records import PositionRow
 from executor.model import ZERO, venue_of
@@ -9,6 +11,7 @@ from executor.portfolio.account_snapshot import AccountSnapshot
 from executor.portfolio.portfolio import Portfolio
 from executor.portfolio.position_state import entered_position
 from executor.risk.pre_trade import EntryRequest, RiskVerdict, check_entry
+from executor.risk.trading_state import TradingState, strategy_is_off
 from executor.services import Services
 from executor.strategy.signal import Signal
 from executor.strategy.signal_engine import SignalEngine
@@ -24,11 +27,13 @@ class EntryCheck:
         portfolio: Portfolio,
         signal_engine: SignalEngine,
         account: AccountSnapshot,
+        trading_state: TradingState,
     ) -> None:
         self._services = services
         self._portfolio = portfolio
         self._signal_engine = signal_engine
         self._account = account
+        self._trading_state = trading_state
 
     def evaluate(self, event: Event[Signal], row: PositionRow) -> RiskVerdict:
         """Whether the entry may be made, with its size or every reason against it."""
@@ -36,6 +41,9 @@ class EntryCheck:
         instrument = self._portfolio.instruments.get(signal.symbol)
         if instrument is None:
             return _refused(f"{signal.symbol} is not listed at the exchange")
+        off = strategy_is_off(self._services, self._trading_state, signal.strategy)
+        if off:
+            return _refused(off)
         allocation = self._signal_engine.allocation_of(signal)
         if allocation.reason:
             return _refused(allocation.reason)
@@ -48,7 +56,7 @@ class EntryCheck:
         if foreign * signal.side < 0:
             return _refused(f"a foreign position of {foreign} stands against it")
         request = self._request(event, row, allocation.most)
-        account = self._account.state(signal.symbol)
+        account = replace(self._account.state(signal.symbol), leverage=row.leverage)
         return check_entry(request, account, self._services.settings.risk, instrument)
 
     def _request(self, event: Event[Signal], row: PositionRow, most: float) -> EntryRequest:
@@ -71,12 +79,19 @@ class EntryCheck:
             emergency_price=position.emergency_price,
             target_price=position.take_profit_price,
             risk=sizing.risk,
-            risk_distance=row.atr * sizing.atrs,
+            risk_distance=_risk_distance(row.atr, sizing.atrs),
             share_limit="ensemble" if share < sizing.share else "max_position_size",
             planned=planned,
             size_share=signal.size.share,
             age_s=(self._services.clock.now_ms() - event.time) / 1000,
         )
+
+
+def _risk_distance(atr: float, atrs: float) -> float | None:
+    """The move that counts as the risk: 0 for the stop's own, None where the ATR is not known."""
+    if atrs == 0.0:
+        return 0.0
+    return atr * atrs if atr > 0.0 else None
 
 
 def _refused(reason: str) -> RiskVerdict:

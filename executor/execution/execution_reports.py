@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 
 from executor.bus.events import EventType
@@ -19,8 +18,8 @@ from executor.model import (
     UserEvent,
     Wallet,
 )
-from executor.portfolio.daily_loss import DailyLossLimit
 from executor.portfolio.portfolio import Holding, Portfolio
+from executor.portfolio.transfers import Transfers
 from executor.services import Services
 from trading.order_ids import OrderLeg
 
@@ -36,19 +35,17 @@ class ExecutionReports:
         portfolio: Portfolio,
         order_manager: OrderManager,
         fills: FillRecorder,
-        daily_loss: DailyLossLimit,
+        transfers: Transfers,
         stop_died: Callable[[Holding, str], None],
     ) -> None:
         self._services = services
         self._portfolio = portfolio
         self._orders = order_manager
         self._fills = fills
-        self._daily_loss = daily_loss
+        self._transfers = transfers
         self._stop_died = stop_died
         self._queue: asyncio.Queue[UserEvent] = asyncio.Queue()
         self._newest: dict[Wallet, int] = {}
-        # Transfers count by their change: a repeated event would move the baseline twice.
-        self._transfers: deque[AccountUpdate] = deque(maxlen=100)
 
     def push(self, event: UserEvent) -> None:
         """Queue a user event."""
@@ -87,9 +84,9 @@ class ExecutionReports:
             before = self._portfolio.balance(wallet)
             moved = event.total - before.wallet
             self._portfolio.balances[wallet] = Balance(event.total, before.available + moved)
-        if event.transfer and event not in self._transfers:
-            self._transfers.append(event)
-            self._daily_loss.transferred(wallet.asset, event.change)
+            self._portfolio.balances_at[wallet] = event.event_time
+        if event.transfer:
+            self._transfers.on_stream(event)
 
     def _conditional_order(self, event: ConditionalOrderUpdate) -> None:
         order = event.order

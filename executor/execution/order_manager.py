@@ -13,6 +13,7 @@ from enum import StrEnum
 from executor.bus.events import EventType
 from executor.execution.order_log import OrderLog, Ticket
 from executor.execution.retry_policy import QUERY_DELAYS_S, RetryStep, after_fault, query_deadline_s
+from executor.ledger.history import NOT_SENT
 from executor.ledger.records import OrderRow
 from executor.model import (
     UNANSWERED_STATES,
@@ -299,7 +300,8 @@ class OrderManager(OrderLog):
     def _held(self, order: NewOrder, why: str) -> SentOrder:
         """Record an entry that was not sent."""
         fault = Rejected(why)
-        self.update(order.client_id, status=OrderState.REJECTED, error=why)
+        text = f"{NOT_SENT}{why}"
+        self.update(order.client_id, status=OrderState.REJECTED, error=text)
         row = self._services.ledger.order(order.client_id)
         self._services.emit(
             EventType.ORDER_FAILED,
@@ -307,7 +309,7 @@ class OrderManager(OrderLog):
             cause=self.last_event(row) if row else None,
             client_id=order.client_id,
             status=OrderState.REJECTED,
-            error=why,
+            error=text,
         )
         return SentOrder(SendResult.FAILED, order.client_id, fault)
 

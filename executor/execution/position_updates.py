@@ -226,6 +226,7 @@ def _shown(holding: Holding) -> dict[str, Any]:
         "take_profit": position.take_profit_price if position else None,
         "stage": position.stage if isinstance(position, StagedPosition) else None,
         "confidence": row.confidence,
+        "leverage": row.leverage,
         "quote_asset": row.quote_asset,
         "release_id": row.release_id,
     }

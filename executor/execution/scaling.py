@@ -15,8 +15,8 @@ from executor.model import OrderKind
 from executor.portfolio.account_snapshot import AccountSnapshot
 from executor.portfolio.portfolio import Holding, Portfolio
 from executor.portfolio.position_state import ADDITION_LEGS, is_sized_by_risk
-from executor.risk.pre_trade import AdditionRequest, check_addition
-from executor.risk.trading_state import TradingState
+from executor.risk.pre_trade import AdditionRequest, RiskVerdict, check_addition
+from executor.risk.trading_state import TradingState, strategy_is_off
 from executor.services import Services
 from trading.candles import MINUTE_MS
 from trading.order_ids import OrderLeg
@@ -107,11 +107,16 @@ class Scaler:
             open_notional=holding.row.quantity * Decimal(str(holding.row.entry_price)),
             by_risk=is_sized_by_risk(holding.row),
         )
-        verdict = check_addition(
-            request,
-            self._account.state(holding.symbol),
-            self._services.settings.risk,
-            self._portfolio.instruments[holding.symbol],
+        off = strategy_is_off(self._services, self._trading_state, holding.row.strategy)
+        verdict = (
+            RiskVerdict(Decimal(0), (off,))
+            if off
+            else check_addition(
+                request,
+                self._account.state(holding.symbol),
+                self._services.settings.risk,
+                self._portfolio.instruments[holding.symbol],
+            )
         )
         if verdict.allowed:
             holding.reserved += step.quantity * Decimal(str(step.price))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 
 from executor.bus.events import EventType
+from executor.market_data.stream_alerts import say_stream_down
 from executor.model import StreamState
 from executor.services import Services
 from executor.venues.interface import UserStream
@@ -44,6 +45,7 @@ class UserConnections:
         else:
             self._up.discard(event.venue)
             log.warning("%s: user stream down: %s", event.venue, event.detail)
+            say_stream_down(self._services, event)
             self._services.emit(
                 EventType.WS_DISCONNECTED,
                 venue=event.venue,

@@ -18,6 +18,10 @@ SAME_TRADE_MS = 1_000
 """Two reports of one trade may be this far apart; trades with one id are further."""
 UNPROTECTED = "unprotected"
 """Exit reason of a position whose stop could not be placed in time."""
+STOPS = ("stop_loss", "emergency_stop", "liquidation_guard", "liquidation", UNPROTECTED)
+"""Exit reasons after which an instrument cools down."""
+NOT_SENT = "not sent: "
+"""How the error of an order begins that was refused here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +86,37 @@ class LedgerHistory:
         )
         return int(row[0])
 
-    def loss_streak(self, most: int) -> LossStreak:
+    def rejected_entries_since(self, symbol: InstrumentId, since_ms: int) -> int:
+        """Entries of an instrument that the exchange refused; those never sent do not count."""
+        (row,) = self._rows(
+            "select count(*) from orders where venue = ? and symbol = ? and updated_at >= ?"
+            " and leg = 'en' and status = 'rejected' and error not like ?",
+            venue_of(symbol),
+            symbol_of(symbol),
+            since_ms,
+            f"{NOT_SENT}%",
+        )
+        return int(row[0])
+
+    def last_stop_since(self, symbol: InstrumentId, since_ms: int) -> int | None:
+        """When a stop last closed a position of an instrument (ms); None where none did."""
+        marks = ", ".join("?" for _ in STOPS)
+        (row,) = self._rows(
+            "select max(closed_at) from positions where venue = ? and symbol = ? and closed_at >= ?"
+            f" and exit_reason in ({marks})",
+            venue_of(symbol),
+            symbol_of(symbol),
+            since_ms,
+            *STOPS,
+        )
+        return None if row[0] is None else int(row[0])
+
+    def loss_streak(self, most: int, since_ms: int = 0) -> LossStreak:
         """The losses in a row that ended last, at most ``most`` of them."""
         rows = self._rows(
             "select realized_pnl, fees, closed_at from positions where status = 'closed'"
-            " order by closed_at desc, id desc limit ?",
+            " and closed_at >= ? order by closed_at desc, id desc limit ?",
+            since_ms,
             most,
         )
         length = 0

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from executor.ledger.connection import Statement
+from executor.ledger.connection import LedgerConnection, Statement
 from executor.ledger.migrations import migrate
 from trading.errors import SettingsError
 
@@ -170,6 +170,20 @@ class SqliteConnection:
         self.disk.close()
         if self._memory is not None:
             self._memory.close()
+
+
+def back_up(connection: LedgerConnection, file: Path) -> None:
+    """Write everything up to here as a SQLite file; ``file`` must not exist.
+
+    Raises:
+        SettingsError: the file cannot be written.
+    """
+    connection.commit()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        connection.current.execute("vacuum into ?", (str(file),))
+    except (OSError, sqlite3.Error) as error:
+        raise SettingsError(f"no backup of the ledger at {file}: {error}") from error
 
 
 def _unwritable(path: Path, error: Exception) -> SettingsError:

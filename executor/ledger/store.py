@@ -34,7 +34,7 @@ from executor.ledger.rows import (
     text_of,
     values_of,
 )
-from executor.ledger.sqlite import SqliteConnection
+from executor.ledger.sqlite import SqliteConnection, back_up
 from executor.model import (
     OPEN_STATES,
     InstrumentId,
@@ -93,6 +93,10 @@ class Ledger:
     def flush(self) -> None:
         """Commit what waits."""
         self._connection.commit()
+
+    def backup(self, file: Path) -> None:
+        """Write a copy of the whole ledger as a SQLite file; see `back_up`."""
+        back_up(self._connection, file)
 
     def _write(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         return self._connection.write(sql, values)

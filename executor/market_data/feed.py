@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from executor.bus.events import ClosedCandle, EventType, PriceUpdate
 from executor.market_data.price_guard import PriceGuard, usable
+from executor.market_data.stream_alerts import say_stream_down
 from executor.model import InstrumentId, MarketEvent, StreamState, Tick, venue_of
 from executor.services import Services
 from executor.venues.faults import UnreadableAnswer, VenueFaultError
@@ -178,6 +179,7 @@ class MarketFeed:
         else:
             self._down.add(event.venue)
             log.warning("%s: market stream down: %s", event.venue, event.detail)
+            say_stream_down(self._services, event)
             self._services.emit(
                 EventType.WS_DISCONNECTED,
                 venue=event.venue,

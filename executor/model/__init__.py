@@ -38,6 +38,7 @@ from executor.model.updates import (
     OrderUpdate,
     StreamState,
     Tick,
+    Transfer,
     UserEvent,
 )
 
@@ -66,6 +67,7 @@ __all__ = [
     "StreamState",
     "Tick",
     "TimeInForce",
+    "Transfer",
     "UserEvent",
     "VenueFill",
     "VenueOrder",

@@ -54,6 +54,16 @@ class AccountUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """Money paid into a wallet, or out of it (negative), as the exchange lists it; time in ms."""
+
+    wallet: Wallet
+    amount: Decimal
+    time: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class CandleUpdate:
     """Market event: a 1m candle changed or closed."""
 
@@ -80,6 +90,8 @@ class StreamState:
     name: str
     up: bool
     detail: str = ""
+    failures: int = 0
+    """Connections in a row that brought nothing."""
 
 
 UserEvent = OrderUpdate | ConditionalOrderUpdate | AccountUpdate | StreamState

@@ -33,6 +33,10 @@ WARNING = {
     "entry refused by the exchange": "거래소가 진입 주문을 거부했습니다",
     "user stream silent: connecting again": "계정 스트림이 조용해 다시 연결합니다",
     "slippage": "슬리피지",
+    "market shock: entries pause": "시장 급변으로 신규 진입을 잠시 멈춥니다",
+    "entries off until tomorrow": "내일까지 신규 진입을 멈춥니다",
+    "stream does not come back": "스트림이 다시 연결되지 않습니다",
+    "foreign position taken over": "외부 포지션을 넘겨받았습니다",
     "settings not reloaded": "설정을 다시 읽지 못했습니다",
 }
 INFO = {
@@ -84,6 +88,9 @@ FIELDS = {
     "event": "이벤트",
     "queued": "대기 이벤트",
     "time": "시각",
+    "minutes": "분",
+    "stop": "손절가",
+    "stream": "스트림",
     "from": "보낸 곳",
 }
 VALUES = {"long": "롱", "short": "숏", "none": "없음", "on": "켜짐"}

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from executor.builder import Executor
+from executor.bus.events import EventType
 from executor.model import InstrumentId, symbol_of
 from executor.operations.health import health
 from executor.operations.status import Status
-from executor.risk.trading_state import BY_OPERATOR, TradingMode, change_mode
+from executor.portfolio.account_snapshot import LIMITS_RESET
+from executor.risk.trading_state import (
+    BY_OPERATOR,
+    TradingMode,
+    change_mode,
+    strategy_is_off,
+    switch_strategy,
+)
 from executor.venues.faults import VenueFaultError
+from trading.errors import ParameterError, SettingsError
+from trading.strategies.registry import get_strategy
 
 FLAT_WITHIN_S = 20.0
 LOOK_S = 0.05
@@ -50,6 +62,9 @@ class OperatorCommands:
             "close": self._close,
             "sync": self._sync,
             "reload": self._reload,
+            "adopt": self._adopt,
+            "reset-limits": self._reset_limits,
+            "strategy": self._strategy,
         }
 
     async def _show_status(self, _: Arguments) -> dict[str, Any]:
@@ -122,6 +137,52 @@ class OperatorCommands:
         except TimeoutError:
             return {"error": f"{symbol} is not closed yet, still closing"}
         return {"closed": symbol}
+
+    async def _adopt(self, arguments: Arguments) -> dict[str, Any]:
+        """Take a foreign position over with the stop that the operator names."""
+        wanted, text = str(arguments.get("symbol", "")), str(arguments.get("stop", ""))
+        slots = [s for s in self._x.portfolio.slots.values() if _names(wanted, s.symbol)]
+        if len(slots) != 1:
+            foreign = [s.symbol for s in self._x.portfolio.slots.values() if s.foreign]
+            seen = ", ".join(sorted(foreign)) or "none"
+            return {"error": f"no one instrument is named {wanted!r}; foreign positions: {seen}"}
+        try:
+            stop = float(text)
+            if not math.isfinite(stop):
+                raise ValueError(text)
+            row = await self._x.takeover.take(slots[0].symbol, stop)
+        except ValueError:
+            return {"error": f"the stop {text!r} is not a price"}
+        except (SettingsError, VenueFaultError) as error:
+            return {"error": str(error)}
+        return {"adopted": row.symbol, "position": row.id, "stop": row.stop_price}
+
+    async def _reset_limits(self, _: Arguments) -> dict[str, Any]:
+        """Forget pauses, cool-downs and counts of today; the daily loss limit stays."""
+        services, now = self._x.services, self._x.services.clock.now_ms()
+        backup = services.settings.paths.state / "backups" / f"ledger-{time.time_ns()}.sqlite"
+        try:
+            services.ledger.backup(backup)
+        except SettingsError as error:
+            return {"error": str(error)}
+        services.ledger.set_meta(LIMITS_RESET, str(now))
+        self._x.shock.lift()
+        services.emit(EventType.LIMITS_RESET, by=BY_OPERATOR, backup=str(backup))
+        return {"reset": True, "backup": str(backup)}
+
+    async def _strategy(self, arguments: Arguments) -> dict[str, Any]:
+        """Switch a strategy's entries on or off; what it holds goes on."""
+        name, state = str(arguments.get("strategy", "")), str(arguments.get("state", ""))
+        if state not in ("on", "off"):
+            return {"error": f"a strategy is switched 'on' or 'off', not {state!r}"}
+        try:
+            get_strategy(name)
+        except ParameterError as error:
+            return {"error": str(error)}
+        trading_state = self._x.trading_state
+        switch_strategy(self._x.services, trading_state, name, on=state == "on")
+        why = strategy_is_off(self._x.services, trading_state, name)
+        return {"strategy": name, "on": not why, "why": why}
 
     async def _sync(self, _: Arguments) -> dict[str, Any]:
         done = await self._x.reconciler.run_once()

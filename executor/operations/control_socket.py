@@ -1,4 +1,7 @@
-"""Control over a local socket: one JSON request a line, one JSON answer."""
+"""Control over a local socket: one JSON request a line, one JSON answer.
+
+``watch`` has no end: its answer is one line after the other until the caller goes away.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,8 @@ from trading.errors import SettingsError
 log = logging.getLogger(__name__)
 
 Command = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
+Follow = Callable[[], AsyncGenerator[dict[str, Any], None]]
+WATCH = "watch"
 TIMEOUT_S = 30.0
 NAME = "control.sock"
 
@@ -36,9 +41,13 @@ def _address(state: Path) -> Iterator[str]:
 class ControlServer:
     """Answers commands."""
 
-    def __init__(self, state: Path, commands: Mapping[str, Command]) -> None:
+    def __init__(
+        self, state: Path, commands: Mapping[str, Command], follow: Follow | None = None
+    ) -> None:
         self._state = state
         self._commands = commands
+        self._follow = follow
+        self._watching: set[asyncio.Task[Any]] = set()
         self._server: asyncio.AbstractServer | None = None
 
     async def start(self) -> None:
@@ -59,17 +68,36 @@ class ControlServer:
         """Stop listening."""
         if self._server is not None:
             self._server.close()
+            for task in self._watching:
+                task.cancel()
+            await asyncio.gather(*self._watching, return_exceptions=True)
             (self._state / NAME).unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             line = await reader.readline()
+            if self._follow is not None and _is_watch(line):
+                await self._push(self._follow, writer)
+                return
             writer.write(orjson.dumps(await self._answer(line), default=str) + b"\n")
             await writer.drain()
         except ConnectionError as error:
             log.info("control: the caller went away (%r)", error)
         finally:
             writer.close()
+
+    async def _push(self, follow: Follow, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._watching.add(task)
+        updates = follow()
+        try:
+            async for update in updates:
+                writer.write(orjson.dumps(update, default=str) + b"\n")
+                await writer.drain()
+        finally:
+            self._watching.discard(task)
+            await updates.aclose()
 
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
@@ -85,6 +113,38 @@ class ControlServer:
             # The caller learns what went wrong; the server goes on.
             log.exception("control: %s failed", name)
             return {"error": f"{name} failed: {type(error).__name__}: {error}"}
+
+
+def _is_watch(line: bytes) -> bool:
+    try:
+        return bool(orjson.loads(line)["command"] == WATCH)
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return False
+
+
+def watch(state: Path) -> Iterator[dict[str, Any]]:
+    """Yield what the executor of a state folder pushes, until it stops.
+
+    Raises:
+        SettingsError: none is running there.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        try:
+            with _address(state) as address:
+                client.connect(address)
+        except OSError as error:
+            raise _nobody(state, error) from error
+        client.sendall(json.dumps({"command": WATCH}).encode() + b"\n")
+        with client.makefile("rb") as lines:
+            for line in lines:
+                yield orjson.loads(line)
+
+
+def _nobody(state: Path, error: Exception) -> SettingsError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return SettingsError(
+        f"no executor answers in {state} ({reason}); start one with `nocturne executor run`"
+    )
 
 
 def call(state: Path, command: str, **arguments: str) -> dict[str, Any]:
@@ -107,8 +167,5 @@ def call(state: Path, command: str, **arguments: str) -> dict[str, Any]:
                 " at its state before you repeat the command"
             ) from error
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            raise SettingsError(
-                f"no executor answers in {state} ({reason}); start one with `nocturne executor run`"
-            ) from error
+            raise _nobody(state, error) from error
     return body

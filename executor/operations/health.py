@@ -17,6 +17,10 @@ MOST_REFUSED = 3
 """Refused values within a minute; a single one is counted, and is no illness of a stream."""
 MOST_OFFSET_MS = 1_000
 MOST_UNDELIVERED_S = 300.0
+MOST_CPU = 0.9
+"""Share of one core: the executor runs on one."""
+MOST_LAG_S = 0.25
+"""Half of what the guard of a price has between two looks."""
 
 
 def health(x: Executor, status: Status) -> dict[str, Any]:
@@ -40,6 +44,8 @@ def health(x: Executor, status: Status) -> dict[str, Any]:
         "ledger": (services.ledger.durable, services.ledger.problem or "written"),
         "disk": (free > LEAST_DISK_BYTES, free),
         "memory": (state["memory"] < MOST_MEMORY_BYTES, state["memory"]),
+        "cpu": (state["cpu"] < MOST_CPU, state["cpu"]),
+        "event_loop": (state["loop_lag"] < MOST_LAG_S, state["loop_lag"]),
         "events": (services.bus.queued < MOST_QUEUED, services.bus.queued),
         "warm_up": (warm, f"{state['warmup_current']} of {state['warmup_total']}"),
         "protection": (not unprotected, unprotected),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,46 +14,72 @@ from executor.operations.health import health
 
 if TYPE_CHECKING:
     from aiohttp import web
+    from prometheus_client.core import Metric
 
     from executor.builder import Executor
     from executor.operations.status import Status
 
 HOST = "127.0.0.1"
 CONTENT_TYPE = "text/plain; version=0.0.4"
+PREFIX = "nocturne_"
+
+Figure = tuple[str, str, str, float]
+"""Name, kind, help and value."""
+
+
+class ExecutorCollector:
+    """Collects the figures of an executor when Prometheus asks for them."""
+
+    def __init__(self, executor: Executor, status: Status) -> None:
+        self._x = executor
+        self._status = status
+
+    def collect(self) -> Iterable[Metric]:
+        """All figures of this moment."""
+        from prometheus_client.core import (
+            CounterMetricFamily,
+            GaugeMetricFamily,
+            HistogramMetricFamily,
+        )
+
+        kinds = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily}
+        for name, kind, text, value in _figures(self._x, self._status):
+            yield kinds[kind](PREFIX + name, text, value=float(value))
+        portfolio = self._x.portfolio
+        wallets = GaugeMetricFamily(
+            f"{PREFIX}wallet", "What the wallet holds.", labels=("venue", "asset")
+        )
+        equity = GaugeMetricFamily(
+            f"{PREFIX}equity",
+            "The wallet, and what open positions add to it.",
+            labels=("venue", "asset"),
+        )
+        for wallet in portfolio.wallets:
+            wallets.add_metric(wallet, float(portfolio.balance(wallet).wallet))
+            equity.add_metric(wallet, float(portfolio.equity_of(wallet)))
+        yield wallets
+        yield equity
+        latency = self._x.order_manager.latency
+        yield HistogramMetricFamily(
+            f"{PREFIX}order_seconds",
+            "Time from an order's request to certainty about it.",
+            buckets=latency.buckets(),
+            sum_value=latency.sum,
+        )
 
 
 def render(x: Executor, status: Status) -> str:
     """Everything in the text format of Prometheus."""
-    lines = [line for figure in _figures(x, status) for line in _plain(*figure)]
-    lines += _wallets(x)
-    lines += x.order_manager.latency.lines(
-        "nocturne_order_seconds", "Time from an order's request to certainty about it."
-    )
-    return "\n".join(lines) + "\n"
+    # Imported on use: most executors serve no metrics.
+    from prometheus_client import CollectorRegistry, generate_latest
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(ExecutorCollector(x, status))
+    return generate_latest(registry).decode()
 
 
-def _wallets(x: Executor) -> Iterator[str]:
-    """The figures of each wallet, labelled with its venue and asset."""
-    portfolio = x.portfolio
-    figures = (
-        ("wallet", "What the wallet holds.", lambda w: portfolio.balance(w).wallet),
-        ("equity", "The wallet, and what open positions add to it.", portfolio.equity_of),
-    )
-    for name, text, value in figures:
-        yield f"# HELP nocturne_{name} {text}"
-        yield f"# TYPE nocturne_{name} gauge"
-        for wallet in portfolio.wallets:
-            labels = f'venue="{wallet.venue}",asset="{wallet.asset}"'
-            yield f"nocturne_{name}{{{labels}}} {float(value(wallet)):.10g}"
-
-
-def _plain(name: str, kind: str, text: str, value: float) -> tuple[str, str, str]:
-    full = f"nocturne_{name}"
-    return f"# HELP {full} {text}", f"# TYPE {full} {kind}", f"{full} {float(value):.10g}"
-
-
-def _figures(x: Executor, status: Status) -> Iterator[tuple[str, str, str, float]]:
-    """Name, kind, help and value of each plain figure."""
+def _figures(x: Executor, status: Status) -> Iterator[Figure]:
+    """Each figure without labels."""
     services = x.services
     counts = services.ledger.counts()
     holdings = [holding for holding in x.portfolio.holdings() if holding.filled]
@@ -82,6 +108,9 @@ def _figures(x: Executor, status: Status) -> Iterator[tuple[str, str, str, float
     yield "release_valid", "gauge", "1 when the release may open positions.", state["release_valid"]
     yield "cpu_seconds_total", "counter", "Processor time used.", usage.ru_utime + usage.ru_stime
     yield "memory_bytes", "gauge", "Resident memory.", state["memory"]
+    yield "event_loop_lag_seconds", "gauge", "Most of the last minute.", status.loop_lag.most_s
+    shock = x.shock.pauses_for_s
+    yield "shock_pause_seconds", "gauge", "Left of the pause after a market shock.", shock
 
 
 class MetricsServer:

@@ -18,12 +18,11 @@ class PositionAlerts:
 
     def on_position(self, event: AnyEvent) -> None:
         """Send the alert."""
-        leverage = self._services.leverage(event.symbol)
-        title, fields = position_alert(event, leverage)
+        title, fields = position_alert(event)
         self._services.alerts.send(title, **fields)
 
 
-def position_alert(event: AnyEvent, leverage: int) -> tuple[str, dict[str, Any]]:
+def position_alert(event: AnyEvent) -> tuple[str, dict[str, Any]]:
     """Title and fields, in their order, for an opened or closed position."""
     data: Mapping[str, Any] = event.data
     side = "long" if data["side"] > 0 else "short"
@@ -36,7 +35,7 @@ def position_alert(event: AnyEvent, leverage: int) -> tuple[str, dict[str, Any]]
     if event.type is EventType.POSITION_OPENED:
         levels = (data["stop"], data["take_profit"])
         shown = " / ".join("none" if level is None else f"{level:.8g}" for level in levels)
-        fields |= {"leverage": f"{leverage}x", "stop / take-profit": shown}
+        fields |= {"leverage": f"{data['leverage']}x", "stop / take-profit": shown}
         return f"🟢 position opened ({data['strategy']})", fields
     profit = Decimal(data["realized_pnl"]) - Decimal(data["fees"])
     exit_price = data["exit_price"] or 0.0

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 
 from executor.builder import Executor
 from executor.bus.events import EventType
-from executor.operations.settings_reload import SettingsWatch
 from executor.operations.status import Status
 from executor.runtime.systemd import notify
 from executor.settings import Mode
@@ -26,7 +25,6 @@ PRICE_BY_REST_S = 3.0
 RECOVER_S = 5.0
 FEES_S = 30.0
 FORGET_S = 3_600.0
-SETTINGS_S = 2.0
 RECONCILE_HANGS_S = 300.0
 REPORT_EVERY_S = 60.0
 
@@ -36,10 +34,7 @@ Job = Callable[[], Awaitable[None]]
 class Scheduler:
     """Flushes, reconciles, polls releases, writes the status, asks for prices, retries the disk."""
 
-    def __init__(
-        self, executor: Executor, status: Status, settings: SettingsWatch | None = None
-    ) -> None:
-        self._settings = settings
+    def __init__(self, executor: Executor, status: Status) -> None:
         self._x = executor
         self._services = executor.services
         self._status = status
@@ -57,7 +52,6 @@ class Scheduler:
             ("status", timing.status_s, self.write_status),
             ("prices", PRICE_BY_REST_S, self.prices_by_rest),
             ("fees", FEES_S, self._x.fees.price_late),
-            ("settings", SETTINGS_S, self.look_at_settings),
             ("old candles", FORGET_S, self.forget_candles),
         ]
 
@@ -138,11 +132,6 @@ class Scheduler:
         if self.reconciles:
             notify("WATCHDOG=1")
         self._status.write()
-
-    async def look_at_settings(self) -> None:
-        """Take changed settings over."""
-        if self._settings is not None:
-            self._settings.look()
 
     async def prices_by_rest(self) -> None:
         """Ask for the prices of open positions that the stream does not bring."""

@@ -1,9 +1,11 @@
-"""Hot settings: the risk limits of a running executor, changed whole or not at all."""
+"""Hot settings: what a running executor takes over, changed whole or not at all."""
 
 from __future__ import annotations
 
+import asyncio
+import fnmatch
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,18 @@ from trading.errors import SettingsError
 
 log = logging.getLogger(__name__)
 
-HOT = frozenset({"risk"})
-"""Sections that take effect without a restart."""
+HOT = (
+    "risk.*",
+    "protection.*",
+    "strategies.*",
+    "venues.*.leverage",
+    "venues.*.max_leverage",
+    "venues.*.convert_dust",
+)
+"""Names of the settings that take effect without a restart."""
+POLL_S = 2.0
+SETTLE_MS = 200
+"""An editor writes a file in several steps: they are one change."""
 
 
 def reload_settings(services: Services, file: Path, by: str) -> dict[str, Any]:
@@ -26,15 +38,15 @@ def reload_settings(services: Services, file: Path, by: str) -> dict[str, Any]:
     """
     try:
         new = load_settings(file)
-        _refuse_cold(services.settings, new)
+        changes = _changes(services.settings, new)
+        _refuse_cold(changes)
     except SettingsError as error:
         log.error("settings not reloaded: %s", error)
         services.emit(EventType.CONFIG_REFUSED, reason=str(error), by=by)
         services.alerts.send("settings not reloaded", reason=error)
         return {"error": str(error)}
-    changes = _changes(services.settings.risk.model_dump(), new.risk.model_dump())
     if changes:
-        services.settings = services.settings.model_copy(update={"risk": new.risk})
+        services.settings = new
         services.emit(EventType.CONFIG_CHANGED, changes=changes, by=by)
         services.alerts.send(
             "settings changed", **{name: f"{a} → {b}" for name, (a, b) in changes.items()}
@@ -43,40 +55,76 @@ def reload_settings(services: Services, file: Path, by: str) -> dict[str, Any]:
     return {"changed": changes}
 
 
-def _refuse_cold(old: Settings, new: Settings) -> None:
-    cold = set(Settings.model_fields) - HOT
-    changed = sorted(name for name in cold if getattr(old, name) != getattr(new, name))
-    if changed:
+def _refuse_cold(changes: Mapping[str, object]) -> None:
+    cold = [name for name in changes if not any(fnmatch.fnmatch(name, hot) for hot in HOT)]
+    if cold:
         raise SettingsError(
-            f"settings: a change of {', '.join(changed)} needs a restart; nothing was changed"
+            f"settings: a change of {', '.join(cold)} needs a restart; nothing was changed"
         )
 
 
-def _changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """Old and new value by name."""
+def _changes(old: Settings, new: Settings) -> dict[str, tuple[str, str]]:
+    """Old and new value by dotted name; a value that is not there is ``none``."""
+    before, after = _flat(old.model_dump()), _flat(new.model_dump())
     return {
-        f"risk.{name}": (str(old[name]), str(new[name])) for name in old if old[name] != new[name]
+        name: (str(before.get(name, "none")), str(after.get(name, "none")))
+        for name in sorted({*before, *after})
+        if before.get(name, "none") != after.get(name, "none")
     }
 
 
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
+
+
 class SettingsWatch:
-    """Sees that the settings file has changed; a change is taken over or refused once."""
+    """Sees that the settings file or `.env` has changed; a change is taken or refused once."""
 
     def __init__(self, file: Path, reload: Callable[[str], object]) -> None:
-        self._file = file
+        self._files = (file, file.resolve().parent / ".env")
         self._reload = reload
-        self._seen = self._stamp()
+        self._seen = self._stamps()
+
+    async def run(self) -> None:
+        """Watch until cancelled; where the system cannot, look every two seconds."""
+        # Imported on use: commands other than `run` do not watch.
+        from watchfiles import awatch
+
+        folders = {str(file.resolve().parent) for file in self._files}
+        try:
+            async for _ in awatch(*folders, recursive=False, debounce=SETTLE_MS, step=50):
+                self.look()
+        except (OSError, RuntimeError) as error:
+            log.warning("settings are looked at every %.0f s: %s", POLL_S, error)
+        while True:
+            await asyncio.sleep(POLL_S)
+            self.look()
 
     def look(self) -> None:
-        """Reload when the file differs from the last look."""
-        stamp = self._stamp()
-        if stamp != self._seen:
-            self._seen = stamp
-            self._reload("a change of the file")
+        """Reload when a file differs from the last look."""
+        stamps = self._stamps()
+        changed = [
+            file.name
+            for file, new, old in zip(self._files, stamps, self._seen, strict=True)
+            if new != old
+        ]
+        self._seen = stamps
+        if changed:
+            self._reload(f"a change of {' and '.join(changed)}")
 
-    def _stamp(self) -> tuple[int, int, int] | None:
-        try:
-            found = self._file.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+    def _stamps(self) -> tuple[tuple[int, int, int] | None, ...]:
+        return tuple(map(_stamp, self._files))
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

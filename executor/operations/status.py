@@ -12,6 +12,7 @@ import orjson
 
 from executor.builder import Executor
 from executor.model import PROMISE, symbol_of, venue_of
+from executor.operations.loop_lag import LoopLag
 from executor.strategy.release_keeper import market_datetime
 
 
@@ -23,6 +24,7 @@ class Status:
         self.state = "warming_up"
         self._cpu = (time.monotonic(), time.process_time())
         self._share = 0.0
+        self.loop_lag = LoopLag()
 
     def collect(self) -> dict[str, Any]:
         """A snapshot."""
@@ -37,6 +39,7 @@ class Status:
             "mode": services.settings.mode.value,
             "account": services.settings.account,
             "cpu": round(self._share, 4),
+            "loop_lag": round(self.loop_lag.most_s, 4),
             "memory": _resident_bytes(),
             "memory_peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             "warmup_current": min(warm, services.settings.risk.warmup_candles),
@@ -60,6 +63,7 @@ class Status:
             ],
             "queued_events": services.bus.queued,
             "under_way": services.activity.names,
+            "strategies_off": sorted({*x.trading_state.off, *services.settings.strategies.off}),
             "halted": {s.symbol: s.halted for s in x.portfolio.slots.values() if s.halted},
             "positions": [
                 {

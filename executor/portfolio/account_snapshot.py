@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from executor.model import InstrumentId
 from executor.portfolio.daily_loss import DailyLossLimit
 from executor.portfolio.portfolio import Portfolio
-from executor.risk.pre_trade import AccountState
+from executor.risk.account_state import AccountState, OpenBet
 from executor.risk.trading_state import TradingState
 from executor.services import Services
 from executor.settings import Mode
 from trading.candles import MINUTE_MS
+
+LIMITS_RESET = "limits_reset_at"
+"""Name under which the ledger stores when an operator last reset the limits (ms)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class LiveFigures:
     candles_seen: Callable[[InstrumentId], int]
     stream_fresh: Callable[[InstrumentId], bool]
     release_valid: Callable[[], bool]
+    correlation: Callable[[InstrumentId, InstrumentId], float | None] = lambda _one, _other: None
+    shocked_for_s: Callable[[], float] = lambda: 0.0
 
 
 class AccountSnapshot:
@@ -47,13 +52,13 @@ class AccountSnapshot:
         settings = self._services.settings
         slot = self._portfolio.slot(symbol)
         self._daily_loss.roll()
-        wallet, leverage = self._portfolio.wallet_of(symbol), self._services.leverage(symbol)
+        wallet = self._portfolio.wallet_of(symbol)
         self._daily_loss.check(wallet.asset)
-        history, day = self._services.ledger.history, self._daily_loss.begun_ms
+        history, day = self._services.ledger.history, self._since(self._daily_loss.begun_ms)
         return AccountState(
             wallet=self._portfolio.balance(wallet).wallet,
             available=self._portfolio.free(
-                wallet, leverage, believe_exchange=settings.mode is not Mode.REPLAY
+                wallet, believe_exchange=settings.mode is not Mode.REPLAY
             ),
             equity=self._portfolio.equity_of(wallet),
             day_equity=self._portfolio.equity(wallet.asset),
@@ -69,11 +74,33 @@ class AccountSnapshot:
             exposure=self._portfolio.exposure(wallet),
             entries_today=history.entries_since(symbol, day),
             refused_stops_today=history.refused_stops_since(symbol, day),
+            rejected_entries_today=history.rejected_entries_since(symbol, day),
             paused_for_s=self._paused_for_s(),
-            leverage=leverage,
+            stopped_for_s=self._stopped_for_s(symbol),
+            shocked_for_s=self._live.shocked_for_s(),
+            open_bets=self._open_bets(symbol),
+            leverage=self._leverage(symbol),
             day_limit_reached=self._daily_loss.reached(wallet.asset),
             durable=self._services.ledger.durable,
             live=settings.mode is Mode.LIVE,
+        )
+
+    def _leverage(self, symbol: InstrumentId) -> int:
+        """That of the open position; else that of the settings."""
+        holding = self._portfolio.holding(symbol)
+        return holding.row.leverage if holding is not None else self._services.leverage(symbol)
+
+    def _since(self, moment_ms: int) -> int:
+        """The later of a moment and the operator's last reset of the limits."""
+        return max(moment_ms, int(self._services.ledger.meta(LIMITS_RESET, "0")))
+
+    def _open_bets(self, symbol: InstrumentId) -> tuple[OpenBet, ...]:
+        if self._services.settings.risk.max_correlation >= 1:
+            return ()
+        return tuple(
+            OpenBet(h.symbol, h.row.side, self._live.correlation(symbol, h.symbol))
+            for h in self._portfolio.holdings()
+            if h.symbol != symbol
         )
 
     def _paused_for_s(self) -> float:
@@ -81,8 +108,20 @@ class AccountSnapshot:
         risk = self._services.settings.risk
         if not risk.losses_before_pause:
             return 0.0
-        streak = self._services.ledger.history.loss_streak(risk.losses_before_pause)
+        history = self._services.ledger.history
+        streak = history.loss_streak(risk.losses_before_pause, self._since(0))
         if streak.length < risk.losses_before_pause:
             return 0.0
-        end = streak.last_at + risk.pause_minutes * MINUTE_MS
+        return self._left_s(streak.last_at, risk.pause_minutes)
+
+    def _stopped_for_s(self, symbol: InstrumentId) -> float:
+        """How long an instrument still cools down after its last stop."""
+        minutes = self._services.settings.risk.stop_pause_minutes
+        if not minutes:
+            return 0.0
+        last = self._services.ledger.history.last_stop_since(symbol, self._since(0))
+        return 0.0 if last is None else self._left_s(last, minutes)
+
+    def _left_s(self, begun_ms: int, minutes: int) -> float:
+        end = begun_ms + minutes * MINUTE_MS
         return max(0.0, (end - self._services.clock.now_ms()) / 1000)

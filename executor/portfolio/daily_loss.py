@@ -5,9 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from executor.bus.events import ClosedCandle, Event, EventType
+from executor.model import Wallet
 from executor.portfolio.portfolio import Portfolio
+from executor.portfolio.transfers import Transfers
 from executor.risk.pre_trade import daily_loss
 from executor.services import Services
+from executor.settings import Mode
 from trading.candles import DAY_MS, HOUR_MS
 
 
@@ -17,9 +20,12 @@ class DailyLossLimit:
     It is kept for each asset over the wallets of all venues: moving money between them is no loss.
     """
 
-    def __init__(self, services: Services, portfolio: Portfolio) -> None:
+    def __init__(self, services: Services, portfolio: Portfolio, transfers: Transfers) -> None:
         self._services = services
         self._portfolio = portfolio
+        self._transfers = transfers
+        self._confirming: set[str] = set()
+        transfers.subscribe(self.transferred)
         self._day = int(services.ledger.meta("day", "-1"))
         self._latched = int(services.ledger.meta("day_limit_reached", "-1"))
 
@@ -72,20 +78,57 @@ class DailyLossLimit:
                 # A wallet of the first instrument that is traded from it.
                 self._store(asset, self._portfolio.equity(asset))
 
-    def transferred(self, asset: str, amount: Decimal) -> None:
-        """Money paid in or out is no profit or loss."""
-        if self.baseline(asset) > 0:
-            self._store(asset, self.baseline(asset) + amount)
+    def transferred(self, wallet: Wallet, amount: Decimal, at_ms: int) -> None:
+        """Money paid in or out is no profit or loss; what the baseline has in it is left alone."""
+        name = f"day_baseline_at:{wallet.venue}:{wallet.asset}"
+        counted = int(self._services.ledger.meta(name, "-1"))
+        if counted >= 0 and at_ms > counted and self.baseline(wallet.asset) > 0:
+            self._write(wallet.asset, self.baseline(wallet.asset) + amount)
 
     def _store(self, asset: str, baseline: Decimal) -> None:
+        """Begin from a baseline, with the time of each balance that it was made of."""
+        ledger = self._services.ledger
+        with ledger.atomic():
+            self._write(asset, baseline)
+            for wallet in self._portfolio.wallets:
+                if wallet.asset == asset:
+                    at_ms = self._portfolio.balances_at.get(wallet, self._services.clock.now_ms())
+                    ledger.set_meta(f"day_baseline_at:{wallet.venue}:{asset}", str(at_ms))
+
+    def _write(self, asset: str, baseline: Decimal) -> None:
         self._services.ledger.set_meta(f"day_baseline:{asset}", format(baseline, "f"))
 
     def check(self, asset: str) -> None:
-        """Latch the limit for the rest of the day, and report once that it was reached."""
-        loss = daily_loss(self._portfolio.equity(asset), self.baseline(asset))
-        limit = self._services.settings.risk.daily_loss_limit
-        if loss < limit or self.reached(asset):
+        """Latch the limit for the rest of the day, and report once that it was reached.
+
+        What looks like a loss may be money that was paid out while nobody listened: the exchange is
+        asked first. Entries are refused meanwhile. (A replay has no such money.)
+        """
+        if self._loss(asset) < self._limit or self.reached(asset) or asset in self._confirming:
             return
+        if self._services.settings.mode is Mode.REPLAY:
+            self._latch(asset)
+            return
+        self._confirming.add(asset)
+        self._services.spawn(f"daily loss of {asset}", self._confirm(asset))
+
+    async def _confirm(self, asset: str) -> None:
+        try:
+            await self._transfers.ask_all()
+            if self._loss(asset) >= self._limit and not self.reached(asset):
+                self._latch(asset)
+        finally:
+            self._confirming.discard(asset)
+
+    @property
+    def _limit(self) -> Decimal:
+        return self._services.settings.risk.daily_loss_limit
+
+    def _loss(self, asset: str) -> Decimal:
+        return daily_loss(self._portfolio.equity(asset), self.baseline(asset))
+
+    def _latch(self, asset: str) -> None:
+        loss, limit = self._loss(asset), self._limit
         self._services.ledger.set_meta(f"day_limit_reached:{asset}", str(self._day))
         self._services.emit(
             EventType.DAILY_LOSS_LIMIT_REACHED, loss=f"{loss:.4f}", limit=str(limit), asset=asset

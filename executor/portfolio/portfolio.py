@@ -96,6 +96,8 @@ class Slot:
     holding: Holding | None = None
     halted: str | None = None
     last_price: float | None = None
+    leverage: int = 0
+    """What is set at the exchange; 0 where that is not known."""
     last_tick: int | None = None
     """Market time (ms) of the last price that the exit rules saw."""
     foreign: Decimal = ZERO
@@ -125,6 +127,8 @@ class Portfolio:
         self.slots: dict[InstrumentId, Slot] = {}
         self.instruments: dict[InstrumentId, Instrument] = {}
         self.balances: dict[Wallet, Balance] = {}
+        self.balances_at: dict[Wallet, int] = {}
+        """Exchange time (ms) of each balance."""
 
     def subscribe(self, listener: ChangeListener) -> None:
         """Call ``listener`` after each change of a position, before `changed` returns."""
@@ -143,11 +147,15 @@ class Portfolio:
         slot.last_price = price
         return True
 
-    def learn(self, instruments: Mapping[InstrumentId, Instrument]) -> None:
-        """Add instruments; a symbol that could not be set up gets no entries."""
+    def learn(self, instruments: Mapping[InstrumentId, Instrument], leverage: int = 0) -> None:
+        """Add instruments, set up at ``leverage`` (0: not known).
+
+        One that could not be set up gets no entries.
+        """
         for symbol, instrument in instruments.items():
             self.instruments[symbol] = instrument
             slot = self.slot(symbol)
+            slot.leverage = 0 if instrument.refused else leverage
             if instrument.refused:
                 slot.halted = slot.halted or f"{NOT_SET_UP}{instrument.refused}"
             elif slot.halted is not None and slot.halted.startswith(NOT_SET_UP):
@@ -218,7 +226,7 @@ class Portfolio:
         price = self.slot(holding.symbol).last_price or holding.row.entry_price
         return holding.row.quantity * Decimal(str(price))
 
-    def free(self, wallet: Wallet, leverage: int, *, believe_exchange: bool) -> Decimal:
+    def free(self, wallet: Wallet, *, believe_exchange: bool) -> Decimal:
         """A wallet without the margin of its positions, entries in progress included.
 
         The exchange's own figure counts where it is lower, but not in a replay: it depends on the
@@ -227,7 +235,7 @@ class Portfolio:
         balance, held = self.balance(wallet), self._held_from(wallet)
         if self._holds_balances(wallet.venue):
             held = [holding for holding in held if not holding.filled]
-        used = sum((holding.reserved for holding in held), ZERO) / leverage
+        used = sum((holding.reserved / holding.row.leverage for holding in held), ZERO)
         free = balance.wallet - used
         return min(free, balance.available) if believe_exchange else free
 

@@ -30,6 +30,8 @@ from trading.positions.staged_position import Action, StagedEntry, StagedPositio
 from trading.strategies.registry import get_strategy
 
 ADOPTED_STRATEGY = "adopted"
+TAKEN_OVER = "taken_over"
+"""Parameter of a foreign position that an operator took over, with a stop of his own."""
 ADOPTED_EMERGENCY_STOP = 0.05
 
 OpenPosition = Position | StagedPosition
@@ -62,6 +64,9 @@ def rules_of(row: PositionRow) -> ExitRules:
     The liquidation price follows from the account's leverage, not from the strategy's.
     """
     if row.strategy == ADOPTED_STRATEGY:
+        if row.params.get(TAKEN_OVER):
+            # The operator's stop alone: a nearer one could close at once what he wants kept.
+            return ExitRules()
         return ExitRules(emergency_stop=ADOPTED_EMERGENCY_STOP)
     return get_strategy(row.strategy).live_rules(row.params, row.leverage)
 

@@ -14,6 +14,7 @@ import time
 from executor.model import ZERO, InstrumentId, VenueOrder, VenuePosition, Wallet, venue_of
 from executor.portfolio.foreign_quantity import halt_symbol
 from executor.portfolio.portfolio import Portfolio
+from executor.portfolio.transfers import Transfers
 from executor.protection.stop_manager import StopManager
 from executor.reconciliation.adoption import Adoption
 from executor.reconciliation.correction import PositionCorrection
@@ -37,6 +38,7 @@ class Reconciler:
         recovery: OrderRecovery,
         correction: PositionCorrection,
         adoption: Adoption,
+        transfers: Transfers,
     ) -> None:
         self._services = services
         self._portfolio = portfolio
@@ -44,6 +46,7 @@ class Reconciler:
         self._recovery = recovery
         self._correction = correction
         self._adoption = adoption
+        self._transfers = transfers
         self._lock = asyncio.Lock()
         self.rounds = 0
         self.last_ok_ms = 0
@@ -82,10 +85,14 @@ class Reconciler:
     async def _compare(self, venue: Venue) -> None:
         portfolio = self._portfolio
         marks = {symbol: slot.changes for symbol, slot in portfolio.slots.items()}
+        asked_at = self._services.clock.now_ms()
         held, orders, balances = await asyncio.gather(
             venue.positions(), venue.open_orders(), venue.balances()
         )
-        portfolio.balances |= {Wallet(venue.name, asset): b for asset, b in balances.items()}
+        wallets = {Wallet(venue.name, asset): b for asset, b in balances.items()}
+        await self._transfers.look(venue, wallets)
+        portfolio.balances |= wallets
+        portfolio.balances_at |= dict.fromkeys(wallets, asked_at)
         self._services.clock.adjust(venue.offset_ms)
         at_venue = {position.symbol: position for position in held}
         for position in held:
@@ -142,8 +149,8 @@ class Reconciler:
     async def _learn(self, symbol: InstrumentId) -> None:
         """Nothing can be protected without the price steps of its symbol."""
         if symbol not in self._portfolio.instruments:
-            venue = self._services.venue_of(symbol)
-            self._portfolio.learn(await venue.connect([symbol], self._services.leverage(symbol)))
+            venue, leverage = self._services.venue_of(symbol), self._services.leverage(symbol)
+            self._portfolio.learn(await venue.connect([symbol], leverage), leverage)
 
     def _halt(self, symbol: InstrumentId, reason: str) -> None:
         halt_symbol(self._services, self._portfolio, symbol, reason)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from executor.model import Instrument, InstrumentId
+from executor.risk.account_state import AccountState
+from executor.risk.correlation import correlation_reasons
 from executor.risk.entry_size import Funds, SizeRequest, loss_share, size_entry
+from executor.risk.recent_limits import failure_reasons, recent_reasons
 from executor.settings import RiskSettings
 
 MAX_SIGNAL_AGE_S = 10.0
-MOST_REFUSED_STOPS = 2
-"""After so many in a day, entries of the instrument stop: the cause will not go away by itself."""
 LIQUIDATION_SHARE = 0.9
 """Isolated margin is gone at about 1 / leverage; a stop needs a distance from there."""
 
@@ -35,8 +36,8 @@ class EntryRequest:
     """The level that would close it in profit."""
     risk: float = 0.0
     """Share of the equity lost at the stop, costs included; 0 sizes by ``max_position_size``."""
-    risk_distance: float = 0.0
-    """Move of the price that counts as the risk instead of the stop; 0 for none."""
+    risk_distance: float | None = 0.0
+    """Move of the price that counts as the risk instead of the stop; 0 for none, None unknown."""
     share_limit: str = "max_position_size"
     """Name of the limit behind ``max_position_size``."""
     planned: float = 1.0
@@ -45,44 +46,6 @@ class EntryRequest:
     """Share of every limit of size that the evidence behind the strategy allows."""
     age_s: float = 0.0
     """Time since the decision; a suspended process resumes with old signals."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccountState:
-    """What the limits are checked against; amounts in quote currency."""
-
-    wallet: Decimal
-    available: Decimal
-    equity: Decimal
-    """The wallet of the instrument, and what its open positions add to it."""
-    day_equity: Decimal
-    """The equity of all wallets of the same asset, at every venue."""
-    day_baseline: Decimal
-    """The same at the start of the market day, adjusted by deposits and withdrawals."""
-    owner: str | None
-    """Strategy with a position in the symbol, or with an entry in progress."""
-    open_positions: int
-    orders_last_minute: int
-    candles_seen: int
-    stream_fresh: bool
-    entries_on: bool
-    release_valid: bool
-    halted: str | None
-    leverage: int = 1
-    exposure: Decimal = Decimal(0)
-    """Notional of all positions of the wallet, entries in progress included; the margin of those
-    that are sized by risk."""
-    entries_today: int = 0
-    """Of this instrument."""
-    refused_stops_today: int = 0
-    """Positions of this instrument that were closed today because their stop was refused."""
-    paused_for_s: float = 0.0
-    """How long entries still pause after losses in a row."""
-    day_limit_reached: bool = False
-    """The daily loss limit was reached today; it holds even if the loss has shrunk since."""
-    durable: bool = True
-    """Whether an intent would be on the disk before its order is sent."""
-    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +68,8 @@ class RiskVerdict:
     quantity: Decimal
     reasons: tuple[str, ...]
     risk: EntryRisk | None = None
+    failures: tuple[str, ...] = ()
+    """Those of the reasons that are failures which came too often today."""
 
     @property
     def allowed(self) -> bool:
@@ -125,7 +90,7 @@ def check_entry(
         request.stop_price,
         request.max_position_size,
         request.risk,
-        request.risk_distance,
+        request.risk_distance or 0.0,
         request.planned,
         request.share_limit,
         request.size_share,
@@ -138,7 +103,7 @@ def check_entry(
     if problem:
         reasons.append(problem)
     if reasons:
-        return RiskVerdict(Decimal(0), tuple(reasons))
+        return RiskVerdict(Decimal(0), tuple(reasons), None, tuple(failure_reasons(account)))
     taken = loss_share(quantity, wanted, funds, limits.taker_fee)
     bound_by = sized.bound_by if request.size_share >= 1.0 else "evidence"
     return RiskVerdict(quantity, (), EntryRisk(sized.wanted, taken, bound_by))
@@ -178,6 +143,8 @@ def _stops(request: EntryRequest, account: AccountState) -> list[str]:
     elif abs(request.stop_price / request.price - 1) >= LIQUIDATION_SHARE / account.leverage:
         reasons.append(f"the stop lies beyond the liquidation at leverage {account.leverage}")
     reasons += _beyond(request)
+    if request.risk_distance is None:
+        reasons.append("the size follows the volatility, and that is not known")
     if account.live and request.emergency_price is None:
         reasons.append("no emergency stop (filters are off): refused in live")
     return reasons
@@ -200,28 +167,11 @@ def _limits(request: EntryRequest, account: AccountState, limits: RiskSettings) 
     if account.open_positions >= limits.max_concurrent:
         reasons.append(f"{account.open_positions} positions open, at most {limits.max_concurrent}")
     reasons += _loss_and_rate(account, limits)
-    reasons += _lately(account, limits)
+    reasons += recent_reasons(account, limits)
+    reasons += correlation_reasons(request.side, account, limits)
     moved = abs(Decimal(str(request.last_price)) / Decimal(str(request.price)) - 1)
     if moved > limits.max_price_deviation:
         reasons.append(f"price moved {moved:.2%} since the decision")
-    return reasons
-
-
-def _lately(account: AccountState, limits: RiskSettings) -> list[str]:
-    """Reasons against an entry in what happened today."""
-    reasons = []
-    if account.refused_stops_today >= MOST_REFUSED_STOPS:
-        reasons.append(
-            f"{account.refused_stops_today} stops were refused today: no entries until tomorrow"
-        )
-    if 0 < limits.max_entries_per_day <= account.entries_today:
-        reasons.append(
-            f"{account.entries_today} entries today, at most {limits.max_entries_per_day}"
-        )
-    if account.paused_for_s > 0:
-        reasons.append(f"pause after losses, {account.paused_for_s / 60:.0f} more minutes")
-    if account.exposure >= limits.max_exposure * account.equity:
-        reasons.append(f"exposure {account.exposure:.2f} is at its limit")
     return reasons
 
 
@@ -288,7 +238,7 @@ def check_addition(
     if not instrument.trading:
         reasons.append(f"{request.symbol} is not trading at the exchange")
     reasons += _loss_and_rate(account, limits)
-    reasons += _lately(account, limits)
+    reasons += recent_reasons(account, limits)
     used, most = request.open_notional + notional, limits.max_position_share
     if request.by_risk:
         used, most = used / account.leverage, limits.max_margin_share

@@ -37,6 +37,8 @@ class TradingMode(StrEnum):
 
 MODE_META = "halt"
 """Name under which the ledger stores the mode."""
+OFF_META = "strategies_off"
+"""Name under which the ledger stores the strategies that are switched off."""
 BY_OPERATOR = "operator"
 _STICKY = frozenset({"stopping", "permissions", "lease"})
 """Blocks that an operator's `resume` does not lift."""
@@ -48,6 +50,8 @@ class TradingState:
 
     mode: TradingMode = TradingMode.RUNNING
     blocks: dict[str, str] = field(default_factory=dict)
+    off: frozenset[str] = frozenset()
+    """Strategies that the operator has switched off."""
 
     @property
     def entries(self) -> bool:
@@ -73,6 +77,22 @@ class TradingState:
         """Whether a close may be sent; in `freeze` only emergencies and the operator's closes."""
         frozen = self.mode is TradingMode.FREEZE
         return not frozen or leg is OrderLeg.EMERGENCY or reason == BY_OPERATOR
+
+
+def strategy_is_off(services: Services, state: TradingState, name: str) -> str:
+    """Why a strategy may not open a position or make one larger; empty where it may."""
+    if name in state.off:
+        return f"strategy {name} is switched off"
+    if name in services.settings.strategies.off:
+        return f"strategy {name} is off in the settings"
+    return ""
+
+
+def switch_strategy(services: Services, state: TradingState, name: str, *, on: bool) -> None:
+    """Switch a strategy durably: a restart does not lift it."""
+    state.off = state.off - {name} if on else state.off | {name}
+    services.ledger.set_meta(OFF_META, " ".join(sorted(state.off)))
+    services.emit(EventType.ENTRIES_CHANGED, strategy=name, entries=on, by=BY_OPERATOR)
 
 
 def change_mode(services: Services, state: TradingState, mode: TradingMode, by: str) -> None:

@@ -1,9 +1,10 @@
-"""A histogram in the text format of Prometheus."""
+"""Counts of observations by their size, as Prometheus has them."""
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Sequence
 
 LATENCY_BUCKETS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -21,13 +22,12 @@ class Histogram:
         self._counts[bisect.bisect_left(self._bounds, value)] += 1
         self._sum += value
 
-    def lines(self, name: str, text: str) -> Iterator[str]:
-        """The histogram in the text format; buckets are cumulative."""
-        yield f"# HELP {name} {text}"
-        yield f"# TYPE {name} histogram"
-        total = 0
-        for bound, count in zip((*self._bounds, "+Inf"), self._counts, strict=True):
-            total += count
-            yield f'{name}_bucket{{le="{bound}"}} {total}'
-        yield f"{name}_sum {self._sum:.6f}"
-        yield f"{name}_count {total}"
+    @property
+    def sum(self) -> float:
+        """Sum of all observations."""
+        return self._sum
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Upper bounds and cumulative counts; the last one counts everything."""
+        names = [*map(str, self._bounds), "+Inf"]
+        return list(zip(names, map(float, itertools.accumulate(self._counts)), strict=True))

@@ -69,9 +69,14 @@ class ReleaseRollout:
 
     async def _connect(self, venue: Venue, symbols: list[InstrumentId]) -> None:
         services = self._services
-        margin = venue.capabilities.margin
-        leverage = services.settings.venues[venue.name].leverage if margin else 1
-        self._portfolio.learn(await venue.connect(symbols, leverage))
+        held = {row.symbol: row.leverage for row in services.ledger.open_positions()}
+        usual = services.settings.venues[venue.name].leverage if venue.capabilities.margin else 1
+        for leverage in sorted({held.get(symbol, usual) for symbol in symbols} | {usual}):
+            # An open position keeps the leverage that it was sized for.
+            part = [symbol for symbol in symbols if held.get(symbol, usual) == leverage]
+            if not part and leverage != usual:
+                continue
+            self._portfolio.learn(await venue.connect(part, leverage), leverage)
         services.clock.adjust(venue.offset_ms)
 
     async def start(self, release: Release | None) -> None:
@@ -117,11 +122,20 @@ class ReleaseRollout:
             self._releases.adopt(release)
             await self._market.set_symbols(frozenset(self.listed(self.symbols(release))))
 
+    async def renew(self) -> None:
+        """Warm the runners up with the settings of now, and swap them in."""
+        with self._services.activity.busy("release"):
+            await until_answered(self._renew)
+
+    async def _renew(self) -> None:
+        release = self._releases.current
+        await self._swap(self._plans(release), release)
+
     def _plans(self, release: Release | None) -> list[RunnerPlan]:
         held = [holding.row for holding in self._portfolio.holdings()]
         settings = self._services.settings
         probation = settings.live.probation if settings.mode is Mode.LIVE else None
-        return plans_for(release, settings.venues, held, probation)
+        return plans_for(release, settings.venues, held, probation, settings.strategies.set)
 
     async def _swap(self, plans: list[RunnerPlan], release: Release | None = None) -> None:
         services, instruments = self._services, self._portfolio.instruments

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from executor.ledger.records import PositionRow
@@ -14,7 +15,7 @@ from executor.risk.evidence_size import FULL_SIZE, EvidenceSize, size_by_evidenc
 from executor.settings import VenueSettings
 from executor.strategy.traded import traded_entries
 from executor.venues.directory import VenueDirectory
-from lake.releases import Release
+from lake.releases import Release, StrategyEntry
 from trading.candles import DAY_MS, MINUTE_MS, Candle, interval_name
 from trading.strategies.decider import Decider, Decision
 from trading.strategies.registry import get_strategy
@@ -33,6 +34,8 @@ class RunnerPlan:
     """What the evidence allows an entry to take."""
     exits_only: bool = False
     """The strategy may close its open position, but open none."""
+    overrides: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    """Parameters that the settings replace: that of the release, and that of the settings."""
 
 
 def plans_for(
@@ -40,23 +43,18 @@ def plans_for(
     venues: Mapping[str, VenueSettings],
     held: Iterable[PositionRow],
     probation: float | None = None,
+    overrides: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> list[RunnerPlan]:
     """What to run: all that the release trades at ``venues``, and the exits of open positions.
 
     Exits never expire: a position whose strategy the release lacks, or that outlived its release,
     keeps the parameters that it was opened with. With ``probation``, evidence decides sizes.
+    ``overrides`` are parameters of the settings, by strategy; what they change is not proven.
     """
     plans = []
     if release is not None:
         plans = [
-            RunnerPlan(
-                entry.strategy,
-                symbol,
-                entry.params,
-                release.release_id,
-                release.short_id,
-                size_by_evidence(entry, probation),
-            )
+            _plan(entry, symbol, release, probation, overrides.get(entry.strategy, {}))
             for entry, symbol in traded_entries(release, venues)
         ]
     traded = {(plan.strategy, plan.symbol) for plan in plans}
@@ -69,6 +67,30 @@ def plans_for(
         )
         plans.append(plan)
     return plans
+
+
+def _plan(
+    entry: StrategyEntry,
+    symbol: InstrumentId,
+    release: Release,
+    probation: float | None,
+    wanted: Mapping[str, Any],
+) -> RunnerPlan:
+    changed = {name: value for name, value in wanted.items() if entry.params.get(name) != value}
+    params = get_strategy(entry.strategy).resolve({**entry.params, **changed})
+    size = size_by_evidence(entry, probation)
+    if changed and probation is not None:
+        evidence = f"{size.evidence}; the settings replace {', '.join(sorted(changed))}"
+        size = EvidenceSize(min(size.share, probation), evidence)
+    return RunnerPlan(
+        entry.strategy,
+        symbol,
+        params if changed else entry.params,
+        release.release_id,
+        release.short_id,
+        size,
+        overrides={name: (entry.params.get(name), value) for name, value in changed.items()},
+    )
 
 
 @dataclass

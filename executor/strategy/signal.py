@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from executor.model import InstrumentId
@@ -44,6 +44,8 @@ class Signal:
     """The common part of its orders' ids: see `trading.order_ids.order_key`."""
     size: EvidenceSize = FULL_SIZE
     """Share of the limits that the evidence behind the strategy allows, and that evidence."""
+    overrides: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    """Parameters that the settings replace: that of the release, and that of the settings."""
 
     def as_data(self) -> Mapping[str, Any]:
         """The values that the ledger stores; the parameters go into the position's row."""
@@ -63,4 +65,5 @@ class Signal:
             "release_short": self.release_short,
             "size_share": self.size.share,
             "evidence": self.size.evidence,
+            **({"overrides": dict(self.overrides)} if self.overrides else {}),
         }

@@ -177,6 +177,7 @@ def _signal(runner: StrategyRunner, decision: Decision, candle: Candle, account:
         release_short=runner.plan.release_short,
         key=order_key(account, runner.strategy, runner.symbol, candle.open_time),
         size=runner.plan.size,
+        overrides=runner.plan.overrides,
     )
 
 

@@ -14,6 +14,7 @@ from executor.model import (
     KeyPermissions,
     MarketEvent,
     NewOrder,
+    Transfer,
     UserEvent,
     VenueFill,
     VenueOrder,
@@ -86,6 +87,10 @@ class Venue(Protocol):
         """
         ...
 
+    async def set_leverage(self, symbol: InstrumentId, leverage: int) -> None:
+        """Set the leverage of an instrument on margin, where no position is open in it."""
+        ...
+
     async def key_permissions(self) -> KeyPermissions | None:
         """What the key may do; None where the exchange has no way to ask (test networks)."""
         ...
@@ -106,6 +111,10 @@ class Venue(Protocol):
 
     async def balances(self) -> dict[str, Balance]:
         """Wallets by asset; those that hold nothing may be missing."""
+        ...
+
+    async def transfers(self, start_ms: int) -> list[Transfer] | None:
+        """Money paid in or out since ``start_ms``; None where the venue does not list it."""
         ...
 
     async def positions(self) -> list[VenuePosition]:

@@ -9,12 +9,13 @@ import pytest
 
 from dashboard.ledger_reader import LedgerReader
 from dashboard.snapshot import executor_state, position_row, snapshot, strategies
+from lake.ledger_database import LedgerSource
 from tests.dashboard.ledgers import DAY, add, add_position, make_ledger
 from trading.candles import HOUR_MS
 
 
 def seen(state: Path) -> dict[str, Any]:
-    return snapshot(LedgerReader(state / "ledger.sqlite").read(), None, 0.0)
+    return snapshot(LedgerReader(LedgerSource(str(state / "ledger.sqlite"))).read(), None, 0.0)
 
 
 def values(row: list[dict[str, Any]]) -> list[Any]:
@@ -31,7 +32,7 @@ def test_an_open_position_shows_where_its_stop_rests(tmp_path: Path) -> None:
 def test_a_price_gives_the_profit_and_the_distance_to_the_stop(tmp_path: Path) -> None:
     make_ledger(tmp_path)
     held = {"venue": "binance_usdm", "symbol": "BTCUSDT", "price": 102.0}
-    rows = LedgerReader(tmp_path / "ledger.sqlite").read()
+    rows = LedgerReader(LedgerSource(str(tmp_path / "ledger.sqlite"))).read()
     (row,) = snapshot(rows, {"positions": [held]}, 0.0)["positions"]["rows"]
     assert values(row)[5:8] == [102.0, 1 - 98.5 / 102, 1.0]
     assert (row[6]["unit"], row[7]["tone"]) == ("share", "good")
@@ -41,7 +42,7 @@ def test_a_price_gives_the_profit_and_the_distance_to_the_stop(tmp_path: Path) -
 
 def test_strategies_can_be_switched_where_the_executor_can(tmp_path: Path) -> None:
     make_ledger(tmp_path)
-    rows = LedgerReader(tmp_path / "ledger.sqlite").read()
+    rows = LedgerReader(LedgerSource(str(tmp_path / "ledger.sqlite"))).read()
     assert strategies(rows, {}) == []
     found = strategies(rows, {"strategies_off": ["breakout", "momentum"]})
     assert {"name": "breakout", "off": True} in found
@@ -91,7 +92,7 @@ def test_without_a_ledger_the_pages_are_empty(tmp_path: Path) -> None:
 
 def test_the_ledger_is_read_again_only_when_it_has_changed(tmp_path: Path) -> None:
     ledger = make_ledger(tmp_path)
-    reader = LedgerReader(tmp_path / "ledger.sqlite")
+    reader = LedgerReader(LedgerSource(str(tmp_path / "ledger.sqlite")))
     first = reader.read()
     assert reader.read() is first
     add_position(ledger, 3, "SOLUSDT", None)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.demo.plan import FUTURES, SPOT, DemoPlan
 from cli.demo.replay import SECRET
 from lake.releases import current_release
 
@@ -165,6 +166,23 @@ def test_no_file_of_the_run_holds_the_secret(run: Run) -> None:
     assert any(path.name == "executor.log" for path in files)
     assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
     assert SECRET not in run.output
+
+
+@pytest.mark.slow
+def test_both_venues_trade_the_release_with_a_stop_for_every_position(run: Run) -> None:
+    both = (FUTURES, SPOT)
+    done = nocturne("demo", "--work", str(run.work), "--venues", ",".join(both))
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = DemoPlan(run.work, run.work, venues=both).replay_folder(run.release_id)
+    ledger = folder / "state" / "ledger.sqlite"
+    closed = dict(
+        rows(ledger, "select venue, count(*) from positions where status = 'closed' group by venue")
+    )
+    assert set(closed) == set(both)
+    guarded = "select count(distinct key) from orders where leg = 'sl' and status <> 'rejected'"
+    for venue in both:
+        ((stops,),) = rows(ledger, f"{guarded} and venue = '{venue}'")
+        assert stops == closed[venue]
 
 
 @pytest.mark.slow

@@ -11,6 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from executor.builder import Executor, build
 from executor.bus.events import EventType
 from executor.ledger.records import PositionRow
@@ -18,6 +20,7 @@ from executor.ledger.store import Ledger
 from executor.model import (
     ZERO,
     Balance,
+    CandleUpdate,
     Capabilities,
     Instrument,
     InstrumentId,
@@ -27,6 +30,7 @@ from executor.model import (
     Protection,
     StreamState,
     Tick,
+    Transfer,
     UserEvent,
     VenueFill,
     VenueOrder,
@@ -79,6 +83,9 @@ class FakeVenue:
         """Raised by the next requests to place an order, before anything happens."""
         self.lost_answers: list[VenueFaultError] = []
         """Raised after the order was taken."""
+        self.leverages: dict[InstrumentId, int] = {}
+        self.leverage_faults: list[VenueFaultError] = []
+        self.paid: list[Transfer] = []
         self.mute = False
         self.stale_positions: list[list[VenuePosition]] = []
         """Answers to the next requests for positions: a list that lags behind the trades."""
@@ -90,8 +97,16 @@ class FakeVenue:
     async def connect(
         self, symbols: Sequence[InstrumentId], leverage: int
     ) -> dict[InstrumentId, Instrument]:
-        del leverage
+        self.leverages |= dict.fromkeys(symbols, leverage)
         return {symbol: replace(BTC, symbol=symbol) for symbol in symbols}
+
+    async def transfers(self, start_ms: int) -> list[Transfer] | None:
+        return [transfer for transfer in self.paid if transfer.time >= start_ms]
+
+    async def set_leverage(self, symbol: InstrumentId, leverage: int) -> None:
+        if self.leverage_faults:
+            raise self.leverage_faults.pop(0)
+        self.leverages[symbol] = leverage
 
     async def key_permissions(self) -> None:
         return None
@@ -241,7 +256,7 @@ async def executor_on(
     executor = build(settings, ReplayClock(2 * MINUTE), ledger, [connection])
     services = executor.services
     venue.sink = executor.on_user_event
-    executor.portfolio.instruments.update(await venue.connect([BTCUSDT, ETHUSDT], 5))
+    await executor.rollout.connect([BTCUSDT, ETHUSDT])
     executor.subscribe_signals()
     tasks = [
         asyncio.create_task(services.bus.run()),
@@ -264,6 +279,39 @@ async def executor_on(
         ledger.close()
 
 
+class Said:
+    """Alerts that were sent, by title and fields."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, dict[str, object]]] = []
+
+    def send(self, title: str, **fields: object) -> None:
+        self.sent.append((title, fields))
+
+    @property
+    def failing_s(self) -> float:
+        return 0.0
+
+    def titled(self, title: str) -> list[dict[str, object]]:
+        """The fields of every alert with this title."""
+        return [fields for said, fields in self.sent if said == title]
+
+
+def reasons(executor: Executor) -> list[str]:
+    """Reasons of all refused entries, oldest first."""
+    ledger = executor.services.ledger
+    ledger.flush()
+    rows = ledger._db.execute("select data from events where type = 'entry_refused' order by id")
+    return [reason for row in rows for reason in orjson.loads(row["data"])["reasons"]]
+
+
+def candle_closed(executor: Executor, symbol: InstrumentId, minute: int, close: float) -> None:
+    """Close one flat 1m candle of a symbol, and move the market's time to its end."""
+    end = (minute + 1) * MINUTE
+    candle = Candle(minute * MINUTE, close, close, close, close, 1.0)
+    executor.feed.push(CandleUpdate(symbol, candle, True, end))
+
+
 async def settled(executor: Executor) -> None:
     """Wait until nothing is under way."""
     async with asyncio.timeout(20):
@@ -273,7 +321,9 @@ async def settled(executor: Executor) -> None:
 def signal(executor: Executor, bar_time: int = MINUTE, **changes: Any) -> None:
     """Publish a signal of `breakout` to buy BTCUSDT, as the engine would."""
     strategy = changes.pop("strategy", "breakout")
-    levels = Levels(changes.pop("stop_price", None), changes.pop("target_price", None))
+    levels = Levels(
+        changes.pop("stop_price", None), changes.pop("target_price", None), changes.pop("atr", None)
+    )
     values: dict[str, Any] = {
         "symbol": BTCUSDT,
         "action": "enter",
@@ -285,7 +335,7 @@ def signal(executor: Executor, bar_time: int = MINUTE, **changes: Any) -> None:
         "params": get_strategy(strategy).resolve({}),
         "release_id": "20250620T000000Z-abcdefgh",
         "release_short": "abcdefgh",
-        "key": order_key("test", strategy, BTCUSDT, bar_time),
+        "key": order_key("test", strategy, changes.get("symbol", BTCUSDT), bar_time),
         **changes,
     }
     made = Signal(strategy=strategy, levels=levels, bar_time=bar_time, **values)

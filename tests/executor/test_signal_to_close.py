@@ -13,6 +13,7 @@ from executor.venues.faults import InsufficientMargin, OutcomeUnknown, Temporary
 from tests.executor.fakes import (
     BTCUSDT,
     MINUTE,
+    USDT,
     FakeVenue,
     closed_positions,
     executor_on,
@@ -248,7 +249,7 @@ async def test_the_days_baseline_survives_a_restart(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         executor.daily_loss.roll()
-        executor.daily_loss.transferred("USDT", Decimal(500))
+        executor.daily_loss.transferred(USDT, Decimal(500), 3 * MINUTE)
     async with executor_on(tmp_path, venue) as executor:
         executor.daily_loss.roll()
         assert executor.daily_loss.baseline("USDT") == Decimal(10_500)

@@ -55,7 +55,6 @@ NOT_IMPORTED: dict[tuple[str, str], str] = {
         "python-binance",
     ): "the download of the flows imports it; tests drive the sandbox with it",
     ("base", "sqlalchemy"): PREFECT,
-    ("base", "watchfiles"): PLANNED,
     ("research", "scikit-learn"): "a test compares with it; baselines will import it",
     ("research", "shap"): PLANNED,
     ("scale", "s3fs"): PLANNED,

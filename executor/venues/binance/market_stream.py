@@ -21,18 +21,24 @@ from executor.model import (
 )
 from executor.venues.binance.message_pace import MessagePace
 from executor.venues.binance.sockets import ReconnectingSocket, Socket
+from executor.venues.binance.stream_watch import HANG_UP_AT, StreamWatch
 from trading.candles import Candle
 
 log = logging.getLogger(__name__)
 
 BATCH = 100
+CANDLES = "kline_1m"
+TRADES = "aggTrade"
+LOOKS = 4
+"""Looks for mute streams within the time that they may be silent."""
 
 
 class BinanceMarketStream:
     """Implements `executor.venues.interface.MarketStream`; ``path`` is that of the venue.
 
     The exchange drops a connection that sends too many messages a second, pings included: at most
-    ``messages_a_second`` leave, and what changes meanwhile is sent as one.
+    ``messages_a_second`` leave, and what changes meanwhile is sent as one. A stream that is mute
+    while others flow is subscribed again, and the socket is given up when that does not help.
     """
 
     def __init__(
@@ -51,6 +57,9 @@ class BinanceMarketStream:
         self._most = messages_a_second
         self._pace = MessagePace(messages_a_second)
         self._subscribed: frozenset[str] = frozenset()
+        self._resting: frozenset[str] = frozenset()
+        """Streams that are unsubscribed for a moment, to be subscribed again."""
+        self._watch = StreamWatch(stale_s)
         self._sending = asyncio.Lock()
         self._socket = ReconnectingSocket(
             venue,
@@ -70,9 +79,35 @@ class BinanceMarketStream:
         def deliver(message: Any) -> None:
             event = market_event(self._venue, message.get("data", message))
             if event is not None:
+                self._watch.heard(_stream_of(event))
                 sink(event)
 
-        await self._socket.run(self._subscribe_all, deliver, sink)
+        watching = asyncio.create_task(self._revive_mute())
+        try:
+            await self._socket.run(self._subscribe_all, deliver, sink)
+        finally:
+            watching.cancel()
+
+    async def _revive_mute(self) -> None:
+        stale_s = self._watch.stale_s
+        while stale_s is not None:
+            await asyncio.sleep(stale_s / LOOKS)
+            socket = self._socket.socket
+            if socket is None:
+                continue
+            mute = self._watch.mute(self._subscribed)
+            if self._subscribed <= set(mute):
+                # All of them: that is for the socket's own time-out, which an answer would reset.
+                continue
+            if any(tries == HANG_UP_AT for tries in mute.values()):
+                log.warning("%s: %s stay mute: connecting again", self._venue, sorted(mute))
+                await socket.close()
+            elif mute:
+                log.warning("%s: %s are mute: subscribing again", self._venue, sorted(mute))
+                self._resting = frozenset(mute)
+                await self._subscribe(socket)
+                self._resting = frozenset()
+                await self._subscribe(socket)
 
     async def watch_prices(self, symbols: frozenset[InstrumentId]) -> None:
         """Subscribe trade prices of exactly these symbols."""
@@ -86,6 +121,7 @@ class BinanceMarketStream:
 
     async def _subscribe_all(self, socket: Socket) -> None:
         self._subscribed, self._pace = frozenset(), MessagePace(self._most)
+        self._watch.restart()
         await self._subscribe(socket)
 
     async def _subscribe(self, socket: Socket | None) -> None:
@@ -110,15 +146,21 @@ class BinanceMarketStream:
 
     def _change(self) -> tuple[frozenset[str], frozenset[str]]:
         """Streams to subscribe and to unsubscribe."""
-        wanted = _streams(self._symbols, "kline_1m") | _streams(self._watched, "aggTrade")
+        wanted = _streams(self._symbols, CANDLES) | _streams(self._watched, TRADES)
+        wanted -= self._resting
         return wanted - self._subscribed, self._subscribed - wanted
+
+
+def _stream_of(event: CandleUpdate | Tick) -> str:
+    kind = TRADES if isinstance(event, Tick) else CANDLES
+    return f"{symbol_of(event.symbol).lower()}@{kind}"
 
 
 def _streams(symbols: Iterable[InstrumentId], kind: str) -> frozenset[str]:
     return frozenset(f"{symbol_of(symbol).lower()}@{kind}" for symbol in symbols)
 
 
-def market_event(venue: str, message: Mapping[str, Any]) -> MarketEvent | None:
+def market_event(venue: str, message: Mapping[str, Any]) -> CandleUpdate | Tick | None:
     """A market-data event, or None for one that nobody here uses."""
     kind = message.get("e")
     if kind == "kline":

@@ -23,6 +23,9 @@ FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 60.0
 CONNECT_TIMEOUT_S = 10.0
 PROBE_S = 1.0
+COOL_DOWN_AFTER = 5
+"""Failures in a row after which the socket rests."""
+COOL_DOWN_S = 300.0
 
 Socket = aiohttp.ClientWebSocketResponse
 
@@ -76,8 +79,10 @@ class ReconnectingSocket:
             while True:
                 problem, heard = await self._session(session, on_open, on_message, on_state)
                 failures = 0 if heard else failures + 1
-                on_state(StreamState(self.venue, self.name, False, problem))
-                await self._pause(backoff_s(failures, self._rng))
+                on_state(StreamState(self.venue, self.name, False, problem, failures))
+                # A probe a second ends even the long pause as soon as the server answers.
+                cool = failures % COOL_DOWN_AFTER == 0 and failures > 0
+                await self._pause(COOL_DOWN_S if cool else backoff_s(failures, self._rng))
 
     async def _session(
         self,

@@ -20,6 +20,7 @@ from executor.model import (
     NewOrder,
     OrderKind,
     Protection,
+    Transfer,
     VenueFill,
     VenueOrder,
     VenuePosition,
@@ -82,6 +83,10 @@ class BinanceSpot(BinanceClient):
         self._instruments |= found
         return found
 
+    async def set_leverage(self, symbol: InstrumentId, leverage: int) -> None:
+        """Refuse: everything is paid for in full."""
+        raise Rejected(f"{self.name} has no leverage to set to {leverage} for {symbol}")
+
     @readable
     async def balances(self) -> dict[str, Balance]:
         """What is held of each asset, orders included."""
@@ -91,6 +96,11 @@ class BinanceSpot(BinanceClient):
             free, locked = decimal_of(row["free"]), decimal_of(row["locked"])
             found[row["asset"]] = Balance(free + locked, free)
         return found
+
+    async def transfers(self, start_ms: int) -> list[Transfer] | None:
+        """None: test networks do not list them, and the live exchange has no single list."""
+        del start_ms
+        return None
 
     async def positions(self) -> list[VenuePosition]:
         """The balances of the assets that are traded here; each symbol shows its own asset."""

@@ -22,6 +22,7 @@ from executor.model import (
     NewOrder,
     OrderKind,
     Protection,
+    Transfer,
     VenueFill,
     VenueOrder,
     VenuePosition,
@@ -40,6 +41,7 @@ CAPABILITIES = Capabilities(
     protection=Protection.EXCHANGE_STOP, short_selling=True, margin=True, reduce_only=True
 )
 KINDS = frozenset({OrderKind.MARKET, OrderKind.STOP_MARKET, OrderKind.TAKE_PROFIT_MARKET})
+TRANSFER_KINDS = ("TRANSFER", "INTERNAL_TRANSFER", "COIN_SWAP_DEPOSIT", "COIN_SWAP_WITHDRAW")
 _HEDGE_MODE = "hedge mode is on; switch the account to one-way mode (positionSide/dual) first"
 
 
@@ -105,6 +107,13 @@ class BinanceUsdm(BinanceClient):
             ]
         )
 
+    async def set_leverage(self, symbol: InstrumentId, leverage: int) -> None:
+        """Set the leverage of an instrument."""
+        try:
+            await self._call("fapiPrivatePostLeverage", symbol=symbol_of(symbol), leverage=leverage)
+        except NothingToChange:
+            return
+
     async def _setting(self, endpoint: str, **params: Any) -> str:
         try:
             await self._call(endpoint, **params)
@@ -122,6 +131,17 @@ class BinanceUsdm(BinanceClient):
             row["asset"]: Balance(Decimal(row["walletBalance"]), Decimal(row["availableBalance"]))
             for row in answer["assets"]
         }
+
+    @readable
+    async def transfers(self, start_ms: int) -> list[Transfer] | None:
+        """Money paid into the margin wallets or out of them since ``start_ms``."""
+        answers = await asyncio.gather(
+            *(
+                self._call("fapiPrivateGetIncome", incomeType=kind, startTime=start_ms, limit=1_000)
+                for kind in TRANSFER_KINDS
+            )
+        )
+        return [parse.transfer(row) for rows in answers for row in rows]
 
     @readable
     async def positions(self) -> list[VenuePosition]:

@@ -14,6 +14,7 @@ from executor.model import (
     InstrumentId,
     OrderState,
     OrderUpdate,
+    Transfer,
     UserEvent,
     VenueFill,
     VenueOrder,
@@ -230,6 +231,12 @@ def _account_updates(a: Wire, event_time: int) -> Iterator[AccountUpdate]:
         wallet = Wallet(VENUE, str(row["a"]))
         total, change = decimal_of(row.get("wb")), decimal_of(row.get("bc"))
         yield AccountUpdate(wallet, transfer, total, change, event_time)
+
+
+def transfer(row: Wire) -> Transfer:
+    """One row of income that is a transfer."""
+    wallet = Wallet(VENUE, str(row["asset"]))
+    return Transfer(wallet, decimal_of(row["income"]), int(row["time"]), str(row["tranId"]))
 
 
 def _child(value: Any) -> str:

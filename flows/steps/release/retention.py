@@ -7,6 +7,7 @@ import sqlite3
 from datetime import datetime
 from pathlib import Path
 
+from lake.ledger_database import LedgerSource, open_ledger
 from lake.releases import Pruned, prune
 from lake.store import Lake
 from lake.tables import ORDERS, POSITIONS
@@ -17,7 +18,7 @@ _TABLES = (ORDERS, POSITIONS)
 
 def prune_releases(
     lake: Lake,
-    ledger: Path,
+    ledger: LedgerSource,
     *,
     now: datetime,
     keep_days: int,
@@ -26,7 +27,7 @@ def prune_releases(
 ) -> Pruned:
     """Apply the retention to the releases of a lake; see `lake.releases.prune`.
 
-    What an order or a position names stays: in the executor's ``ledger``, if it is on this machine,
+    What an order or a position names stays: in the executor's ``ledger``, if it is within reach,
     and in the lake's copy of it. Raises `DataError` when the ledger cannot be read.
     """
     used = releases_in_ledger(ledger) | releases_in_lake(lake)
@@ -45,13 +46,12 @@ def releases_in_lake(lake: Lake) -> set[str]:
     }
 
 
-def releases_in_ledger(ledger: Path) -> set[str]:
-    """Return the ids of the releases that the executor's ledger names; none without a ledger."""
-    if not ledger.is_file():
+def releases_in_ledger(ledger: LedgerSource) -> set[str]:
+    """Return the ids of the releases that the executor's ledger names; none without a file."""
+    if ledger.is_file and not Path(ledger.where).is_file():
         return set()
-    address = f"{ledger.resolve().as_uri()}?mode=ro"
     try:
-        with contextlib.closing(sqlite3.connect(address, uri=True)) as source:
+        with contextlib.closing(open_ledger(ledger)) as source:
             return {
                 str(row[0])
                 for table in _TABLES
@@ -60,6 +60,6 @@ def releases_in_ledger(ledger: Path) -> set[str]:
             }
     except sqlite3.Error as error:
         raise DataError(
-            f"{ledger} cannot be read as an executor's ledger: {error};"
+            f"{ledger.shown} cannot be read as an executor's ledger: {error};"
             " releases that it may name are not removed"
         ) from error

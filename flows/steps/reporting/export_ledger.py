@@ -1,4 +1,4 @@
-"""Copy the executor's ledger (SQLite) into the lake, one partition per day.
+"""Copy the executor's ledger (SQLite or PostgreSQL) into the lake, one partition per day.
 
 The ledger is opened read-only and read in one transaction, so that the copy shows one moment,
 whatever the executor does meanwhile. Columns keep their names; the lake's contract says which
@@ -12,11 +12,11 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from lake.ledger_database import LedgerSource, open_ledger
 from lake.store import Lake
 from lake.tables import (
     EVENTS,
@@ -45,19 +45,16 @@ class LedgerExport:
     days: tuple[str, ...]
 
 
-def export_ledger(lake: Lake, ledger: Path, *, as_of: datetime) -> LedgerExport:
+def export_ledger(lake: Lake, ledger: LedgerSource, *, as_of: datetime) -> LedgerExport:
     """Copy every row before ``as_of``; days that already hold the same rows are not touched.
 
     A day that was exported under a later ``as_of`` is left alone. Raises `DataError` when
     ``ledger`` is missing or is no ledger.
     """
-    if not ledger.is_file():
-        raise DataError(f"the executor's ledger {ledger} does not exist; start the executor first")
     rows: dict[str, int] = {}
     days: set[str] = set()
-    address = f"{ledger.resolve().as_uri()}?mode=ro"
     try:
-        with contextlib.closing(sqlite3.connect(address, uri=True)) as source:
+        with contextlib.closing(open_ledger(ledger)) as source:
             source.isolation_level = None
             source.execute("begin")
             for table in _TABLES:
@@ -67,7 +64,9 @@ def export_ledger(lake: Lake, ledger: Path, *, as_of: datetime) -> LedgerExport:
                 rows[table.name] = sum(data.num_rows for data in by_day.values())
                 days |= set(by_day)
     except sqlite3.Error as error:
-        raise DataError(f"{ledger} cannot be read as an executor's ledger: {error}") from error
+        raise DataError(
+            f"{ledger.shown} cannot be read as an executor's ledger: {error}"
+        ) from error
     return LedgerExport(rows, tuple(sorted(days)))
 
 

@@ -46,6 +46,7 @@ def write_causes(ledger: Ledger) -> tuple[str, str]:
         strategy="breakout",
         action="enter",
         reason="entered: close above target",
+        overrides={"stop_loss": (0.02, 0.03)},
     )
     intent = make(EventType.ORDER_INTENT, symbol=BTCUSDT, cause=signal.id)
     for event in (candle, signal, intent):
@@ -132,6 +133,7 @@ def test_an_order_is_explained_back_to_its_candle_release_and_flow_run(tmp_path:
         client_id,
         "fill 5: BUY 1 at 1",
         "breakout entered: close above target",
+        "settings: stop_loss 0.03, in the release 0.02",
         "candle BTCUSDT 1m from 2025-06-20 06:13:20: O 1.0 H 2.0 L 0.5 C 1.5 V 9.0",
         "flow run nightly run-1",
         "✓ order id",

@@ -301,7 +301,7 @@ async def test_entry_and_exit_alerts_have_their_fields_in_order(tmp_path: Path) 
     async with executor_on(tmp_path, venue) as executor:
         for kind in (EventType.POSITION_OPENED, EventType.POSITION_CLOSED):
             executor.services.bus.subscribe(
-                kind, "alerts", lambda e: notified.append(position_alert(e, 5))
+                kind, "alerts", lambda e: notified.append(position_alert(e))
             )
         signal(executor)
         await settled(executor)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -13,10 +15,18 @@ from pathlib import Path
 import pytest
 
 from executor.builder import Executor
-from executor.operations.settings_reload import reload_settings
-from tests.executor.fakes import BTCUSDT, FakeVenue, executor_on, settled
+from executor.operations.live_notice import announce_overrides
+from executor.operations.settings_reload import SettingsWatch, reload_settings
+from executor.settings import VenueSettings, load_settings, read_overrides
+from executor.strategy.runner import plans_for
+from lake.releases import publish, read_current
+from tests.executor.fakes import BTCUSDT, MINUTE, FakeVenue, executor_on, reasons, settled
 from tests.executor.fakes import signal as enter
 from tests.executor.harness import Bench, Replay, utc
+from tests.lake.builders import AS_OF, WALL, candidate, entry
+from trading.errors import SettingsError
+
+VENUES = {"binance_usdm": VenueSettings()}
 
 
 def write(folder: Path, risk: str, more: str = "") -> Path:
@@ -108,3 +118,133 @@ def test_the_command_and_sighup_reload_a_running_executor(bench: Bench) -> None:
     bench.wait(lambda _: len(bench.rows(sql)) == 2)
     assert process.poll() is None
     assert json.loads(bench.rows(sql)[1]["data"])["by"] == "SIGHUP"
+
+
+# What is hot, beyond the limits
+
+
+async def test_a_strategy_can_be_switched_off_by_the_settings(tmp_path: Path) -> None:
+    off = "[strategies]\noff = ['breakout']\n"
+    async with executor_on(tmp_path, FakeVenue()) as executor:
+        answer = reload_settings(executor.services, write(tmp_path, "", off), "x")
+        assert answer == {"changed": {"strategies.off": ("()", "('breakout',)")}}
+        enter(executor)
+        await settled(executor)
+        assert reasons(executor) == ["strategy breakout is off in the settings"]
+        reload_settings(executor.services, write(tmp_path, ""), "x")
+        enter(executor, bar_time=2 * MINUTE)
+        await settled(executor)
+        assert executor.portfolio.holding(BTCUSDT) is not None
+
+
+async def test_the_leverage_of_the_next_entry_is_hot(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        file = write(tmp_path, "")
+        file.write_text(file.read_text().replace("[venue]\n", "[venue]\nleverage = 3\n"))
+        answer = reload_settings(executor.services, file, "x")
+        assert answer == {"changed": {"venues.binance_usdm.leverage": ("5", "3")}}
+        enter(executor)
+        await settled(executor)
+        assert venue.leverages[BTCUSDT] == 3
+        holding = executor.portfolio.holding(BTCUSDT)
+        assert holding is not None
+        assert holding.row.leverage == 3
+
+
+@pytest.mark.parametrize(
+    ("strategies", "reason"),
+    [
+        ("off = ['brekout']", "brekout"),
+        ("set.breakout = { stop_los = 0.02 }", "stop_los"),
+        ("set.breakout = { stop_loss = 7 }", "stop_loss"),
+    ],
+)
+async def test_an_unknown_strategy_or_parameter_changes_nothing(
+    tmp_path: Path, strategies: str, reason: str
+) -> None:
+    async with executor_on(tmp_path, FakeVenue()) as executor:
+        before = executor.services.settings
+        file = write(tmp_path, "max_concurrent = 1", f"[strategies]\n{strategies}\n")
+        answer = reload_settings(executor.services, file, "x")
+        assert reason in answer["error"]
+        assert executor.services.settings is before
+
+
+def test_parameters_of_the_settings_replace_those_of_the_release_at_the_size_of_probation(
+    tmp_path: Path,
+) -> None:
+    publish(tmp_path, candidate(entry()), now=WALL)
+    release = read_current(tmp_path, AS_OF, "live", ("breakout",))
+    own = dict(release.strategies[0].params)
+    wanted = {"stop_loss": 0.03, "k": own["k"]}
+    (plan,) = plans_for(release, VENUES, (), 0.25, {"breakout": wanted})
+    assert plan.params == {**own, "stop_loss": 0.03}
+    assert plan.overrides == {"stop_loss": (own["stop_loss"], 0.03)}
+    assert plan.size.share == 0.25
+    assert plan.size.evidence.endswith("the settings replace stop_loss")
+    (same,) = plans_for(release, VENUES, (), 0.25, {"breakout": {"k": own["k"]}})
+    assert (dict(same.params), dict(same.overrides)) == (own, {})
+
+
+# Overrides from the environment
+
+
+def test_the_environment_wins_over_env_and_env_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path, "max_concurrent = 5\ndaily_loss_limit = 0.06")
+    env = tmp_path / ".env"
+    env.write_text("NOCTURNE_RISK__MAX_CONCURRENT=4\nNOCTURNE_RISK__DAILY_LOSS_LIMIT=0.05\n")
+    env.chmod(0o600)
+    monkeypatch.setenv("NOCTURNE_RISK__MAX_CONCURRENT", "3")
+    monkeypatch.setenv("NOCTURNE_FOREIGN", "not a setting: it has no section")
+    monkeypatch.setenv("NOCTURNE_RESEARCH_RUNNER__KIND", "a setting of the night shift")
+    risk = load_settings(file).risk
+    assert (risk.max_concurrent, risk.daily_loss_limit) == (3, Decimal("0.05"))
+    assert read_overrides(file) == {"risk.daily_loss_limit": 0.05, "risk.max_concurrent": 3}
+
+
+def test_a_bad_override_is_refused_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOCTURNE_RISK__DAILY_LOSS_LIMT", "0.05")
+    with pytest.raises(SettingsError, match=r"unknown setting 'risk\.daily_loss_limt'"):
+        load_settings(write(tmp_path, ""))
+
+
+async def test_overrides_are_written_at_the_start(tmp_path: Path) -> None:
+    async with executor_on(tmp_path, FakeVenue()) as executor:
+        announce_overrides(executor.services, {"risk.max_concurrent": 3})
+        assert events(executor, "config_changed") == [
+            {"overrides": {"risk.max_concurrent": "3"}, "by": "start"}
+        ]
+
+
+# The watch
+
+
+@pytest.mark.parametrize("name", ["settings.toml", ".env"])
+async def test_a_change_of_a_watched_file_is_taken_once(tmp_path: Path, name: str) -> None:
+    file, seen = write(tmp_path, ""), asyncio.Queue[str]()
+    watching = asyncio.create_task(SettingsWatch(file, seen.put_nowait).run())
+    async with asyncio.timeout(20):
+        while seen.empty():
+            # Written again until the watch has begun.
+            (tmp_path / name).write_text(f"# {time.monotonic_ns()}")
+            await asyncio.sleep(0.3)
+        assert await seen.get() == f"a change of {name}"
+        (tmp_path / "other.txt").write_text("another file")
+        temporary = tmp_path / "written-by-an-editor"
+        temporary.write_text("# replaced")
+        temporary.replace(tmp_path / name)
+        while "replaced" not in (tmp_path / name).read_text() or seen.empty():
+            await asyncio.sleep(0.05)
+    watching.cancel()
+
+
+def test_a_stamp_that_has_not_changed_reloads_nothing(tmp_path: Path) -> None:
+    seen: list[str] = []
+    watch = SettingsWatch(write(tmp_path, ""), seen.append)
+    watch.look()
+    assert seen == []

@@ -11,6 +11,7 @@ import pytest
 from executor.ledger.migrations import migrate
 from flows.steps.release.retention import prune_releases
 from flows.steps.reporting.export_ledger import export_ledger
+from lake.ledger_database import LedgerSource
 from lake.releases import publish
 from lake.releases.reader import release_ids
 from lake.store import Lake
@@ -47,23 +48,23 @@ def write_ledger(path: Path, order_release: str, position_release: str) -> Path:
 
 def test_without_a_ledger_only_age_counts(lake: Lake, tmp_path: Path) -> None:
     ids = release_ids(lake.published)
-    found = prune_releases(lake, tmp_path / "none.sqlite", **KEEP)
+    found = prune_releases(lake, LedgerSource(str(tmp_path / "none.sqlite")), **KEEP)
     assert list(found.removed) == ids[:-1]
 
 
 def test_what_an_order_or_a_position_names_stays(lake: Lake, tmp_path: Path) -> None:
     ids = release_ids(lake.published)
     ledger = write_ledger(tmp_path / "ledger.sqlite", ids[0], ids[2])
-    prune_releases(lake, ledger, **KEEP)
+    prune_releases(lake, LedgerSource(str(ledger)), **KEEP)
     assert release_ids(lake.published) == [ids[0], ids[2], ids[4]]
 
 
 def test_the_copy_of_a_ledger_in_the_lake_counts_too(lake: Lake, tmp_path: Path) -> None:
     ids = release_ids(lake.published)
     ledger = write_ledger(tmp_path / "ledger.sqlite", ids[1], ids[1])
-    export_ledger(lake, ledger, as_of=datetime(2025, 7, 1, tzinfo=UTC))
+    export_ledger(lake, LedgerSource(str(ledger)), as_of=datetime(2025, 7, 1, tzinfo=UTC))
     ledger.unlink()
-    prune_releases(lake, ledger, **KEEP)
+    prune_releases(lake, LedgerSource(str(ledger)), **KEEP)
     assert release_ids(lake.published) == [ids[1], ids[4]]
 
 
@@ -72,5 +73,5 @@ def test_a_ledger_that_cannot_be_read_stops_the_removal(lake: Lake, tmp_path: Pa
     ledger = tmp_path / "ledger.sqlite"
     ledger.write_bytes(b"no database" * 100)
     with pytest.raises(DataError, match="releases that it may name are not removed"):
-        prune_releases(lake, ledger, **KEEP)
+        prune_releases(lake, LedgerSource(str(ledger)), **KEEP)
     assert release_ids(lake.published) == ids

@@ -11,6 +11,7 @@ import pytest
 
 from executor.ledger.migrations import migrate
 from flows.steps.reporting.export_ledger import export_ledger
+from lake.ledger_database import LedgerSource
 from lake.store import Lake
 from lake.tables import EVENTS, FILLS, LEDGER_EQUITY, ORDERS, POSITIONS
 from trading.errors import DataError
@@ -77,7 +78,7 @@ def ledger(tmp_path: Path) -> Path:
 
 def test_every_table_is_copied_with_the_lakes_types(tmp_path: Path, ledger: Path) -> None:
     lake = Lake(tmp_path / "lake")
-    exported = export_ledger(lake, ledger, as_of=DAY + timedelta(days=2))
+    exported = export_ledger(lake, LedgerSource(str(ledger)), as_of=DAY + timedelta(days=2))
     assert exported.days == ("2025-06-19", "2025-06-20")
     counts = {"orders": 1, "fills": 1, "positions": 1, "events": 2, "equity": 1}
     assert exported.rows == counts | {"received_candles": 0}
@@ -93,9 +94,9 @@ def test_every_table_is_copied_with_the_lakes_types(tmp_path: Path, ledger: Path
 
 def test_a_second_export_changes_nothing(tmp_path: Path, ledger: Path) -> None:
     lake = Lake(tmp_path / "lake")
-    export_ledger(lake, ledger, as_of=DAY + timedelta(days=2))
+    export_ledger(lake, LedgerSource(str(ledger)), as_of=DAY + timedelta(days=2))
     files = {path: path.stat().st_mtime_ns for path in lake.root.rglob("*.parquet")}
-    export_ledger(lake, ledger, as_of=DAY + timedelta(days=2))
+    export_ledger(lake, LedgerSource(str(ledger)), as_of=DAY + timedelta(days=2))
     assert files == {path: path.stat().st_mtime_ns for path in lake.root.rglob("*.parquet")}
 
 
@@ -103,18 +104,18 @@ def test_nothing_at_or_after_as_of_is_copied_and_a_later_export_is_not_undone(
     tmp_path: Path, ledger: Path
 ) -> None:
     lake = Lake(tmp_path / "lake")
-    export_ledger(lake, ledger, as_of=NOON)
+    export_ledger(lake, LedgerSource(str(ledger)), as_of=NOON)
     assert lake.partitions(ORDERS) == ()
-    export_ledger(lake, ledger, as_of=DAY + timedelta(days=2))
-    export_ledger(lake, ledger, as_of=DAY + timedelta(hours=13))
+    export_ledger(lake, LedgerSource(str(ledger)), as_of=DAY + timedelta(days=2))
+    export_ledger(lake, LedgerSource(str(ledger)), as_of=DAY + timedelta(hours=13))
     assert lake.read(EVENTS)["id"].to_pylist() == ["e1", "e2"]
 
 
 def test_a_missing_ledger_and_a_foreign_file_are_refused(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     with pytest.raises(DataError, match=r"ledger .*none.sqlite does not exist"):
-        export_ledger(lake, tmp_path / "none.sqlite", as_of=NOON)
+        export_ledger(lake, LedgerSource(str(tmp_path / "none.sqlite")), as_of=NOON)
     strange = tmp_path / "strange.sqlite"
     strange.write_text("not a database, but long enough to be taken for a header of one")
     with pytest.raises(DataError, match="cannot be read as an executor's ledger"):
-        export_ledger(lake, strange, as_of=NOON)
+        export_ledger(lake, LedgerSource(str(strange)), as_of=NOON)

@@ -1,15 +1,7 @@
-"""Settings of the executor: one frozen model, read once at start and passed down.
-
-The TOML file holds everything except the keys. They come from the environment, or from a `.env`
-file of mode 600 beside the settings file.
-"""
+"""The sections of the settings: frozen models with the bounds of every value."""
 
 from __future__ import annotations
 
-import os
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -20,23 +12,17 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    SecretStr,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
 from executor.model import InstrumentId, venue_of
-from executor.runtime.alert_settings import AlertAddresses, AlertSettings, alert_addresses
+from executor.runtime.alert_settings import AlertSettings
 from executor.runtime.database_url import problem_of
-from executor.runtime.env_file import read_env
 from executor.venues.registry import get_venue
-from trading.errors import SettingsError
+from trading.errors import ParameterError, SettingsError
 
 DEFAULT_VENUE = "binance_usdm"
-KEY_VARIABLE = "NOCTURNE_{name}_KEY"
-SECRET_VARIABLE = "NOCTURNE_{name}_SECRET"
-LEDGER_PASSWORD_VARIABLE = "NOCTURNE_LEDGER_PASSWORD"
 
 
 class Mode(StrEnum):
@@ -71,6 +57,8 @@ class VenueSettings(_Section):
     request_timeout_ms: int = Field(default=10_000, ge=100, le=30_000)
     leverage: int = Field(default=5, ge=1, le=10)
     """Of margin accounts; elsewhere everything is paid for in full."""
+    max_leverage: int = Field(default=10, ge=1, le=10)
+    """Ceiling of a leverage that follows the volatility (a strategy's ``target_volatility``)."""
     quote_assets: tuple[str, ...] = ("USDT",)
     """Wallets that are traded from; instruments that are priced in another asset are left out."""
     follows: str | None = None
@@ -148,6 +136,15 @@ class RiskSettings(_Section):
     losses_before_pause: int = Field(default=0, ge=0, le=100)
     """Losing positions in a row after which entries pause; 0 is never."""
     pause_minutes: int = Field(default=60, ge=1, le=10_080)
+    stop_pause_minutes: int = Field(default=0, ge=0, le=10_080)
+    """How long an instrument is not entered after a stop closed its position; 0 is not at all."""
+    max_correlation: Decimal = Field(default=Decimal(1), ge=0, le=1)
+    """Largest correlation over 30 days with an open position, in its direction; 1 is no limit."""
+    shock_move: Decimal = Field(default=Decimal(0), ge=0, lt=1)
+    """Median move of the followed instruments that pauses all entries; 0 is never."""
+    shock_minutes: int = Field(default=15, ge=1, le=240)
+    """Time within which such a move is a shock."""
+    shock_pause_minutes: int = Field(default=60, ge=1, le=10_080)
     max_price_deviation: Decimal = Field(default=Decimal("0.01"), gt=0, le=Decimal("0.2"))
     """Distance between the decision's price and the last trade at which an entry is refused."""
     warmup_candles: int = Field(default=3, ge=0, le=1_000)
@@ -188,6 +185,30 @@ class LiveSettings(_Section):
     """Share of every limit for a strategy on probation; a proven one grows with its evidence."""
 
 
+class StrategySettings(_Section):
+    """Strategies that rest, and parameters that replace those of the release."""
+
+    off: tuple[str, ...] = ()
+    """They enter nothing; exits and protection of their positions go on."""
+    set: dict[str, dict[str, bool | int | float | str]] = Field(default_factory=dict)
+    """Parameters by strategy. In ``live`` an overridden strategy trades at ``live.probation``."""
+
+    @model_validator(mode="after")
+    def _known(self) -> StrategySettings:
+        if self.off or self.set:
+            # Imported on use: the registry loads every strategy.
+            from trading.strategies.registry import get_strategy
+
+            try:
+                for name in self.off:
+                    get_strategy(name)
+                for name, params in self.set.items():
+                    get_strategy(name).resolve(params)
+            except ParameterError as error:
+                raise ValueError(str(error)) from error
+        return self
+
+
 class ReplaySettings(_Section):
     """``clock_url`` of a sandbox whose market time waits for this executor at every step."""
 
@@ -208,6 +229,7 @@ class Settings(_Section):
     timing: TimingSettings = TimingSettings()
     replay: ReplaySettings = ReplaySettings()
     live: LiveSettings = LiveSettings()
+    strategies: StrategySettings = StrategySettings()
     metrics: MetricsSettings = MetricsSettings()
     ledger: LedgerSettings = LedgerSettings()
     alerts: AlertSettings = AlertSettings()
@@ -269,115 +291,3 @@ class Settings(_Section):
     def venue_of(self, symbol: InstrumentId) -> VenueSettings:
         """The settings of an instrument's venue."""
         return self.venues[venue_of(symbol)]
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """A key with its secret; both are masked wherever they are printed."""
-
-    key: SecretStr
-    secret: SecretStr
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """What must stay secret: API keys by venue, and where alerts go."""
-
-    venues: Mapping[str, ApiKey]
-    alerts: AlertAddresses = field(default_factory=AlertAddresses)
-    ledger: SecretStr | None = None
-    """Password of the ledger's database."""
-
-    def texts(self) -> tuple[str, ...]:
-        """All secrets in clear text, for masking."""
-        parts = [part for found in self.venues.values() for part in (found.key, found.secret)]
-        parts += [self.ledger] if self.ledger is not None else []
-        found = [part.get_secret_value() for part in parts]
-        return tuple(dict.fromkeys([*found, *self.alerts.texts]))
-
-
-def load_settings(path: Path) -> Settings:
-    """Read and check a settings file; relative paths in it are relative to the file's folder.
-
-    Raises:
-        SettingsError: the file is missing, is not TOML, or a setting is unknown or out of bounds.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(
-            f"settings file {path} cannot be read ({error.strerror}); pass --settings FILE"
-        ) from error
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"settings file {path} is not valid TOML: {error}") from error
-    try:
-        settings = Settings.model_validate(values)
-    except ValidationError as error:
-        raise SettingsError(f"settings file {path}: {_first_problem(error)}") from error
-    base = path.resolve().parent
-    paths = PathSettings(
-        published=(base / settings.paths.published).resolve(),
-        state=(base / settings.paths.state).resolve(),
-    )
-    return settings.model_copy(update={"paths": paths})
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"]) or "settings"
-    if problem["type"] == "extra_forbidden":
-        return f"unknown setting {where!r}; remove it or correct its spelling"
-    if problem["type"] == "missing":
-        return f"setting {where!r} is missing"
-    return (
-        f"setting {where!r}: {problem['msg'].removeprefix('Value error, ')}, was {_shown(problem)}"
-    )
-
-
-def _shown(problem: Any) -> str:
-    value = problem.get("input")
-    return "this combination" if isinstance(value, dict) else repr(value)
-
-
-def load_keys(
-    settings_file: Path, settings: Settings, environment: Mapping[str, str] | None = None
-) -> Keys:
-    """Each key from the environment, else from `.env` beside the settings file (mode 600).
-
-    Raises:
-        SettingsError: a key is missing, or the `.env` file can be read by others.
-    """
-    given = os.environ if environment is None else environment
-    env_file = settings_file.resolve().parent / ".env"
-    known = _known(env_file, given)
-    names = {venue.keys: _variables(venue.keys) for venue in settings.venues.values()}
-    missing = [name for pair in names.values() for name in pair if not known.get(name)]
-    if missing:
-        raise SettingsError(
-            f"{' and '.join(missing)} not set; put them into the environment or into {env_file}"
-            " with mode 600"
-        )
-    found = {
-        name: ApiKey(*(SecretStr(known[variable]) for variable in names[venue.keys]))
-        for name, venue in settings.venues.items()
-    }
-    password = known.get(LEDGER_PASSWORD_VARIABLE, "")
-    return Keys(found, alert_addresses(known), SecretStr(password) if password else None)
-
-
-def load_addresses(settings_file: Path) -> AlertAddresses:
-    """Return the addresses of alerts: from the environment, else from `.env` as `load_keys`."""
-    env_file = settings_file.resolve().parent / ".env"
-    return alert_addresses(_known(env_file, os.environ))
-
-
-def _known(env_file: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of both; what the environment sets wins, unless it is empty."""
-    known = read_env(env_file) if env_file.exists() else {}
-    return known | {name: value for name, value in environment.items() if value}
-
-
-def _variables(name: str) -> tuple[str, str]:
-    return KEY_VARIABLE.format(name=name), SECRET_VARIABLE.format(name=name)

@@ -1,0 +1,135 @@
+"""Transfers: money paid in or out, seen by the user stream or listed by the exchange, once each.
+
+The stream tells at once but not what happened while it was down; the list has everything but comes
+later. The ledger keeps what was seen: neither a restart nor the second path counts it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import orjson
+
+from executor.model import AccountUpdate, Balance, Transfer, Wallet
+from executor.portfolio.portfolio import Portfolio
+from executor.services import Services
+from executor.venues.faults import VenueFaultError
+from executor.venues.interface import Venue
+from trading.candles import DAY_MS, MINUTE_MS
+
+log = logging.getLogger(__name__)
+
+ASK_EVERY_S = 60.0
+SAME_WITHIN_MS = 10_000
+"""The stream and the list may give a transfer times that differ by so much."""
+REMEMBERED = 200
+OVERLAP_MS = 5 * MINUTE_MS
+"""How far before its newest transfer a list is requested again."""
+
+Listener = Callable[[Wallet, Decimal, int], None]
+"""Takes the wallet, the amount and the time (ms) of a transfer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenTransfer:
+    """A transfer by what is known of it: ``id`` from the list, ``streamed_at`` from the stream."""
+
+    asset: str
+    amount: str
+    time: int
+    id: str = ""
+    streamed_at: int = 0
+
+    def may_be(self, asset: str, amount: Decimal, at_ms: int) -> bool:
+        """Whether this could be a transfer that the other path reports."""
+        near = abs(self.time - at_ms) <= SAME_WITHIN_MS
+        return near and self.asset == asset and Decimal(self.amount) == amount
+
+
+class Transfers:
+    """Hands every transfer to its listeners once."""
+
+    def __init__(self, services: Services, portfolio: Portfolio) -> None:
+        self._services = services
+        self._portfolio = portfolio
+        self._listeners: list[Listener] = []
+        self._asked: dict[str, float] = {}
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call ``listener`` with each transfer."""
+        self._listeners.append(listener)
+
+    def on_stream(self, update: AccountUpdate) -> None:
+        """Take a transfer that the user stream reports; a repeated event counts once."""
+        venue, asset, at_ms = update.wallet.venue, update.wallet.asset, update.event_time
+        seen = self._seen(venue)
+        for place, known in enumerate(seen):
+            if known.streamed_at in (0, at_ms) and known.may_be(asset, update.change, at_ms):
+                seen[place] = replace(known, streamed_at=at_ms)
+                self._store(venue, seen)
+                return
+        new = SeenTransfer(asset, str(update.change), at_ms, streamed_at=at_ms)
+        self._take(venue, seen, new)
+
+    async def look(self, venue: Venue, balances: Mapping[Wallet, Balance]) -> None:
+        """Ask for the list once a minute, and whenever a balance is not the one expected.
+
+        It must be asked after the balances: a transfer that they show is then in the list.
+        """
+        known = self._portfolio.balances
+        surprising = any(
+            wallet not in known or known[wallet].wallet != balance.wallet
+            for wallet, balance in balances.items()
+        )
+        late = time.monotonic() - self._asked.get(venue.name, -ASK_EVERY_S) >= ASK_EVERY_S
+        if surprising or late:
+            await self.ask(venue)
+
+    async def ask_all(self) -> None:
+        """Ask every venue now."""
+        await asyncio.gather(*map(self.ask, self._services.venues))
+
+    async def ask(self, venue: Venue) -> None:
+        """Take what the exchange lists; without an answer, the next look asks again."""
+        begin = self._services.clock.now_ms() - DAY_MS
+        start = max((t.time - OVERLAP_MS for t in self._seen(venue.name) if t.id), default=begin)
+        try:
+            listed = await venue.transfers(max(start, begin))
+        except VenueFaultError as fault:
+            log.warning("%s: transfers not listed: %s", venue.name, fault)
+            return
+        self._asked[venue.name] = time.monotonic()
+        for transfer in sorted(listed or (), key=lambda found: found.time):
+            self._take_listed(venue.name, transfer)
+
+    def _take_listed(self, venue: str, transfer: Transfer) -> None:
+        seen = self._seen(venue)
+        if any(known.id == transfer.id for known in seen):
+            return
+        asset, amount, at_ms = transfer.wallet.asset, transfer.amount, transfer.time
+        for place, known in enumerate(seen):
+            if not known.id and known.may_be(asset, amount, at_ms):
+                seen[place] = replace(known, id=transfer.id)
+                self._store(venue, seen)
+                return
+        self._take(venue, seen, SeenTransfer(asset, str(amount), at_ms, id=transfer.id))
+
+    def _take(self, venue: str, seen: list[SeenTransfer], new: SeenTransfer) -> None:
+        """Remember a transfer in the transaction of what follows from it."""
+        with self._services.ledger.atomic():
+            self._store(venue, [*seen, new])
+            for listener in self._listeners:
+                listener(Wallet(venue, new.asset), Decimal(new.amount), new.time)
+
+    def _seen(self, venue: str) -> list[SeenTransfer]:
+        stored = self._services.ledger.meta(f"transfers:{venue}", "[]")
+        return [SeenTransfer(**row) for row in orjson.loads(stored)]
+
+    def _store(self, venue: str, seen: list[SeenTransfer]) -> None:
+        text = orjson.dumps(seen[-REMEMBERED:]).decode()
+        self._services.ledger.set_meta(f"transfers:{venue}", text)

@@ -1,0 +1,60 @@
+"""Reading the settings file."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from executor.settings.overrides import apply_overrides, read_overrides
+from executor.settings.sections import PathSettings, Settings
+from trading.errors import SettingsError
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check a settings file with its overrides from the environment and `.env`.
+
+    Relative paths are relative to the file's folder.
+
+    Raises:
+        SettingsError: the file is missing, is not TOML, or a setting is unknown or out of bounds.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"settings file {path} cannot be read ({error.strerror}); pass --settings FILE"
+        ) from error
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"settings file {path} is not valid TOML: {error}") from error
+    try:
+        settings = Settings.model_validate(apply_overrides(values, read_overrides(path)))
+    except ValidationError as error:
+        raise SettingsError(f"settings file {path}: {_first_problem(error)}") from error
+    base = path.resolve().parent
+    paths = PathSettings(
+        published=(base / settings.paths.published).resolve(),
+        state=(base / settings.paths.state).resolve(),
+    )
+    return settings.model_copy(update={"paths": paths})
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"]) or "settings"
+    if problem["type"] == "extra_forbidden":
+        return f"unknown setting {where!r}; remove it or correct its spelling"
+    if problem["type"] == "missing":
+        return f"setting {where!r} is missing"
+    return (
+        f"setting {where!r}: {problem['msg'].removeprefix('Value error, ')}, was {_shown(problem)}"
+    )
+
+
+def _shown(problem: Any) -> str:
+    value = problem.get("input")
+    return "this combination" if isinstance(value, dict) else repr(value)
