@@ -12,9 +12,7 @@ import pytest
 from executor.execution.fills import FillRecorder
 from executor.execution.order_manager import OrderManager
 from executor.ledger.store import Ledger
-from executor.model import NewOrder, VenueFill, VenueOrder
-from executor.venues.binance_spot.client import BinanceSpot
-from executor.venues.binance_usdm.client import BinanceUsdm
+from executor.model import NewOrder, VenueFill
 from tests.faults.drill import ENTRIES, SOON, Drill, Outcome, before_entry, hold
 
 pytestmark = pytest.mark.slow
@@ -42,24 +40,6 @@ async def test_without_the_query_an_unanswered_entry_is_sent_twice(
     monkeypatch.setattr("executor.execution.entries.EntryHandler._may_repeat", repeated)
     outcome = await noticed(tmp_path, "drop_response")
     assert any(text.startswith("I1") for text in outcome.violations())
-
-
-async def test_with_an_id_that_the_ledger_lacks_an_order_is_unknown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    numbers = itertools.count(1)
-    for client in (BinanceUsdm, BinanceSpot):
-        send = client._send
-
-        async def renamed(venue: Any, order: NewOrder, send: Any = send) -> VenueOrder:
-            if order.client_id.split("-")[3] == "en":
-                name = f"{order.client_id[:-2]}{50 + next(numbers)}"
-                order = replace(order, client_id=name)
-            found: VenueOrder = await send(venue, order)
-            return found
-
-        monkeypatch.setattr(client, "_send", renamed)
-    await noticed(tmp_path, "drop_response")
 
 
 async def test_a_trade_that_is_not_written_is_missed(
