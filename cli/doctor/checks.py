@@ -14,14 +14,15 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from executor.settings import Keys, Mode, Settings, load_addresses, load_keys, load_settings
+from executor.settings.overrides import read_overrides
 from executor.venues.api_key import key_problem, key_warnings
 from executor.venues.faults import VenueFaultError
 from executor.venues.plugin import ConnectionRequest
 from executor.venues.registry import get_venue
-from trading.errors import NocturneError
+from trading.errors import NocturneError, SettingsError
 
 LEAST_DISK = 1024**3
 MOST_SKEW_S = 2.0
@@ -49,7 +50,7 @@ def run_checks(settings_file: Path) -> Iterator[CheckLine]:
     """Run every check, each whatever the others found; no line holds a secret."""
     yield ok("version", f"nocturne {version('nocturne')}, Python {platform.python_version()}")
     try:
-        settings = load_settings(settings_file)
+        settings = load_settings(settings_file, _overrides(settings_file))
     except NocturneError as error:
         yield CheckLine(
             "settings", "wrong", str(error), "run `nocturne init`, or mend that setting"
@@ -69,6 +70,14 @@ def run_checks(settings_file: Path) -> Iterator[CheckLine]:
         if keys is not None:
             yield from asyncio.run(venue_lines(name, settings, keys))
     yield prefect_line()
+
+
+def _overrides(settings_file: Path) -> dict[str, Any]:
+    """Return the overrides; none where `.env` cannot be read, which the check of keys names."""
+    try:
+        return read_overrides(settings_file)
+    except SettingsError:
+        return {}
 
 
 def guarded(

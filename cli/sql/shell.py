@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
@@ -95,20 +97,25 @@ class Shell:
         return bool(statements)
 
     def _fetch(self, statement: str) -> pa.Table:
-        """Run a statement beside this thread, which alone hears Ctrl-C and then cancels it."""
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            result = pool.submit(fetch, self._connection, statement)
-            try:
-                # One wait without an end could miss a Ctrl-C that comes just before it begins.
+        """Run a statement beside this thread; Ctrl-C cancels it and then is raised here.
+
+        Raised at once, it could strike while the other thread starts, and leave that running.
+        """
+        cancelled = threading.Event()
+        before = signal.signal(signal.SIGINT, lambda *_: cancelled.set())
+        try:
+            with ThreadPoolExecutor(max_workers=1) as pool:
+                result = pool.submit(fetch, self._connection, statement)
                 while not result.done():
-                    wait([result], timeout=0.2)
-                return result.result()
-            except KeyboardInterrupt:
-                # A statement that has not begun yet does not notice: cancel until it ends.
-                while not result.done():
-                    self._connection.interrupt()
+                    # A statement that has not begun yet does not notice: cancel until it ends.
+                    if cancelled.is_set():
+                        self._connection.interrupt()
                     wait([result], timeout=0.05)
-                raise
+        finally:
+            signal.signal(signal.SIGINT, before)
+        if cancelled.is_set():
+            raise KeyboardInterrupt
+        return result.result()
 
     def _command(self, line: str) -> bool:
         """Run one command that starts with a dot; false means quit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from executor.settings.sections import PathSettings, Settings
 from trading.errors import SettingsError
 
 
-def load_settings(path: Path) -> Settings:
-    """Read and check a settings file with its overrides from the environment and `.env`.
+def load_settings(path: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read and check a settings file with its overrides (default: of the environment and `.env`).
 
     Relative paths are relative to the file's folder.
 
@@ -31,8 +32,9 @@ def load_settings(path: Path) -> Settings:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"settings file {path} is not valid TOML: {error}") from error
+    given = read_overrides(path) if overrides is None else overrides
     try:
-        settings = Settings.model_validate(apply_overrides(values, read_overrides(path)))
+        settings = Settings.model_validate(apply_overrides(values, given))
     except ValidationError as error:
         raise SettingsError(f"settings file {path}: {_first_problem(error)}") from error
     base = path.resolve().parent
