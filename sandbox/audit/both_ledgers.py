@@ -140,8 +140,9 @@ def _ids_given_twice(known: Iterable[Row]) -> set[tuple[str, str]]:
 
 def _trade_key(row: Row, twice: set[tuple[str, str]]) -> tuple[str, str]:
     name = _trade_id(row)
-    time = row["time"] if "time" in row else row["market_ms"]
-    return row["symbol"], f"{name}@{time}" if (row["symbol"], name) in twice else name
+    if (row["symbol"], name) in twice:
+        name = f"{name}@{row['time'] if 'time' in row else row['market_ms']}"
+    return row["symbol"], name
 
 
 def _trade_id(row: Row) -> str:

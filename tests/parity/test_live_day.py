@@ -19,6 +19,7 @@ from flows.steps.evidence.hypotheses import Look
 from flows.steps.evidence.parity import compare_day
 from flows.steps.evidence.parity_table import ParityResult, differences_by_day
 from flows.steps.reporting.export_ledger import export_ledger
+from lake.ledger_database import LedgerSource
 from lake.releases.reader import read_pointer
 from lake.store import Lake
 from lake.tables import CANDLES
@@ -75,7 +76,7 @@ def compared(ledger: Path, history: CandleColumns | None = None) -> ParityResult
     table = pa.table({"open_time": times, **columns, "gap_before": pa.array([0] * len(known))})
     series = {"venue": "binance_usdm", "symbol": "BTCUSDT", "interval": "1m", "month": "2025-03"}
     lake.write(CANDLES, table, **series)
-    export_ledger(lake, ledger, as_of=LATER)
+    export_ledger(lake, LedgerSource(str(ledger)), as_of=LATER)
     settings = ResearchSettings(lake=ledger.parent)
     return compare_day(lake, day=DAY, as_of=LATER, settings=settings)
 
