@@ -44,6 +44,7 @@ def parity(
         if not ledger.is_file():
             raise DataError(f"the ledger {ledger} does not exist; start the executor first")
         os.environ["NOCTURNE_RESEARCH_LEDGER"] = str(ledger.resolve())
+        os.environ["NOCTURNE_RESEARCH_LEDGER_URL"] = ""
     arguments = FlowArguments(
         as_of=_end_of(day) if day else None, lake=lake.resolve() if lake else None
     )

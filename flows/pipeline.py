@@ -344,8 +344,9 @@ def export_ledger(engine: FlowEngine, request: FlowRequest) -> FlowResult:
 def parity(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     """Compare the last whole day of live trading with its replay; without a ledger, nothing."""
     run = StepRunner(engine, request)
-    if not request.settings.ledger.is_file():
-        return run.finish("parity", f"there is no ledger yet at {request.settings.ledger}")
+    settings = request.settings
+    if settings.ledger_source.is_file and not settings.ledger.is_file():
+        return run.finish("parity", f"there is no ledger yet at {settings.ledger}")
     run.call("export", tasks.EXPORT)
     return run.finish("parity", run.call("parity", PARITY).sentence)
 
