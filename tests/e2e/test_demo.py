@@ -169,6 +169,16 @@ def test_no_file_of_the_run_holds_the_secret(run: Run) -> None:
 
 
 @pytest.mark.slow
+def test_running_again_changes_nothing(run: Run) -> None:
+    before = contents(run.work / "lake")
+    assert before
+    done = nocturne("demo", "--work", str(run.work))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "already replayed" in done.stdout
+    assert contents(run.work / "lake") == before
+
+
+@pytest.mark.slow
 def test_both_venues_trade_the_release_with_a_stop_for_every_position(run: Run) -> None:
     both = (FUTURES, SPOT)
     done = nocturne("demo", "--work", str(run.work), "--venues", ",".join(both))
@@ -183,16 +193,6 @@ def test_both_venues_trade_the_release_with_a_stop_for_every_position(run: Run) 
     for venue in both:
         ((stops,),) = rows(ledger, f"{guarded} and venue = '{venue}'")
         assert stops == closed[venue]
-
-
-@pytest.mark.slow
-def test_running_again_changes_nothing(run: Run) -> None:
-    before = contents(run.work / "lake")
-    assert before
-    done = nocturne("demo", "--work", str(run.work))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "already replayed" in done.stdout
-    assert contents(run.work / "lake") == before
 
 
 def contents(folder: Path) -> dict[str, str]:
