@@ -49,6 +49,7 @@ class LedgerReader:
     def __init__(self, source: LedgerSource) -> None:
         self._source = replace(source, newest=LIMITS_OF_TABLES)
         self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
         self._version: int | None = None
         self._ask_at = 0.0
         self._rows: dict[str, Sequence[Row]] = {name: () for name in QUERIES}
@@ -88,7 +89,10 @@ class LedgerReader:
 
     def _open(self) -> sqlite3.Connection | None:
         path = Path(self._source.where)
-        if self._connection is None and path.is_file():
+        if (found := _identity(path)) != self._opened:
+            self.close()  # another ledger was put in its place
+            self._opened, self._version = found, None
+        if self._connection is None and found is not None:
             # Opened in one thread and used in another, never in two at once.
             connection = sqlite3.connect(
                 f"{path.resolve().as_uri()}?mode=ro",
@@ -105,6 +109,15 @@ class LedgerReader:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another of the same name; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _all_rows(connection: sqlite3.Connection) -> dict[str, Sequence[Row]]:

@@ -34,6 +34,7 @@ def guarded_query(root: Path, sql: str, limit: int = 100) -> dict[str, Any]:
         for guard in (
             f"SET memory_limit = '{MEMORY}'",
             f"SET allowed_directories = ['{folder}/']",
+            "SET temp_directory = ''",  # nothing is written beside the ledger
             "SET enable_external_access = false",
             "SET lock_configuration = true",
         ):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -155,6 +156,8 @@ def executor(settings: Settings, _: Path) -> CheckLine:
     if not (state / NAME).exists():
         return CheckLine("executor", "warning", "not running", REMEDIES["executor"])
     report = call(state, "health")
+    if "error" in report:
+        return CheckLine("executor", "wrong", str(report["error"]), REMEDIES["executor"])
     bad = [name for name, one in report["checks"].items() if not one["ok"]]
     if bad:
         return CheckLine("executor", "wrong", f"fails {', '.join(bad)}", REMEDIES["executor"])
@@ -195,38 +198,47 @@ def clock_line(venue: str, settings: Settings) -> CheckLine:
     """The exchange answers, and its clock and this machine's agree."""
     url = settings.venues[venue].rest_url
     name = f"clock of {venue}"
+    before = _now()
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
             said = answer.headers.get("Date")
     except urllib.error.HTTPError as error:
         said = error.headers.get("Date")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         return CheckLine(
             name, "wrong", f"{url} cannot be reached ({reason})", "look at the network and the URL"
         )
     if said is None:
         return CheckLine(name, "warning", f"{url} does not say its time", "compare it by hand")
-    skew = datetime.now(UTC).timestamp() - parsedate_to_datetime(said).timestamp()
-    if abs(skew) > MOST_SKEW_S:
+    # It was said at some time between both, and cut to a whole second.
+    after = _now()
+    skew = (before + after) / 2 - parsedate_to_datetime(said).timestamp() - 0.5
+    if abs(skew) > MOST_SKEW_S + (after - before) / 2:
         remedy = "turn on time synchronization: `timedatectl set-ntp true`"
         return CheckLine(name, "wrong", f"{skew:+.1f} s away from the exchange", remedy)
     return ok(name, f"within {MOST_SKEW_S:g} s of the exchange")
+
+
+def _now() -> float:
+    return datetime.now(UTC).timestamp()
 
 
 async def venue_lines(venue: str, settings: Settings, keys: Keys) -> list[CheckLine]:
     """The key works and has the rights that it should have; nothing is changed."""
     name = f"key of {venue}"
     plugin = get_venue(venue)
-    connection = plugin.connect(
-        ConnectionRequest(
-            settings=settings.venues[venue],
-            key=keys.venues[venue].key.get_secret_value(),
-            secret=keys.venues[venue].secret.get_secret_value(),
-            stale_s=None,
-            keepalive_s=settings.timing.user_keepalive_s,
-        )
+    request = ConnectionRequest(
+        settings=settings.venues[venue],
+        key=keys.venues[venue].key.get_secret_value(),
+        secret=keys.venues[venue].secret.get_secret_value(),
+        stale_s=None,
+        keepalive_s=settings.timing.user_keepalive_s,
     )
+    try:
+        connection = plugin.connect(request)
+    except NocturneError as error:
+        return [CheckLine(name, "wrong", plugin.mask(str(error)), "look at the venue's settings")]
     try:
         async with asyncio.timeout(3 * TIMEOUT_S):
             await connection.venue.balances()
@@ -256,7 +268,7 @@ def prefect_line() -> CheckLine:
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=TIMEOUT_S):
             return ok("prefect", "a server answers")
-    except (OSError, ValueError):
+    except (OSError, ValueError, HTTPException):
         return CheckLine(
             "prefect", "warning", "no server answers", "run `make up` to schedule flows"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,8 @@ from executor.runtime.lock import single_instance
 from trading.errors import DataError
 
 NAME = "ledger.sqlite"
-PATTERN = "ledger-*.sqlite"
+OURS = re.compile(r"ledger-\d{8}T\d{12}Z\.sqlite")
+"""Names of copies; files beside them are not rotated."""
 TABLES = ("positions", "orders", "fills", "events", "equity", "alerts")
 
 
@@ -56,60 +58,69 @@ def backup(ledger: Path, folder: Path, keep: int, now: datetime | None = None) -
     temporary = folder / f".{target.name}.{os.getpid()}"
     mask = os.umask(0o077)
     try:
-        temporary.unlink(missing_ok=True)
-        source = sqlite3.connect(f"{ledger.resolve().as_uri()}?mode=ro", uri=True)
-        try:
-            source.execute("vacuum into ?", (str(temporary),))
-        except sqlite3.DatabaseError as error:
-            raise DataError(f"{ledger} cannot be copied to {folder}: {error}") from error
-        finally:
-            source.close()
+        _copy_whole(ledger, temporary)
         verify(temporary)
         _durable(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
         os.umask(mask)
-    for old in sorted(folder.glob(PATTERN))[:-keep]:
-        old.unlink()
+    ours = sorted(path for path in folder.iterdir() if OURS.fullmatch(path.name))
+    for old in ours[:-keep]:
+        if old != target:
+            old.unlink()
     return target
 
 
 def restore(copy: Path, state: Path, now: datetime | None = None) -> Path | None:
     """Put a checked copy in the place of the ledger, which is kept beside it; return where.
 
+    The ledger stays where it is until the copy, with what waits in its log, lies whole beside it.
+
     Raises:
         SettingsError: an executor runs on the state folder.
-        DataError: the copy is not whole.
+        DataError: the copy is not whole, or is the ledger itself.
     """
     verify(copy)
     with single_instance(state):
         ledger = state / NAME
-        kept = None
-        if ledger.is_file():
-            kept = state / f"ledger-before-restore-{now or datetime.now(UTC):%Y%m%dT%H%M%SZ}.sqlite"
-            _settle(ledger)
-            ledger.rename(kept)
-        for rest in ("-wal", "-shm"):
-            ledger.with_name(ledger.name + rest).unlink(missing_ok=True)
+        if copy.resolve() == ledger.resolve():
+            raise DataError(f"{copy} is the ledger itself; name a copy of it")
         temporary = state / f".{NAME}.{os.getpid()}"
         mask = os.umask(0o077)
         try:
-            temporary.write_bytes(copy.read_bytes())
+            _copy_whole(copy, temporary)
+            verify(temporary)
+            kept = _set_aside(ledger, now or datetime.now(UTC))
             _durable(temporary, ledger)
         finally:
+            temporary.unlink(missing_ok=True)
             os.umask(mask)
         return kept
 
 
-def _settle(ledger: Path) -> None:
-    """Move what waits in the log of a ledger into its file, so that the file alone is whole."""
-    database = sqlite3.connect(ledger)
+def _copy_whole(ledger: Path, target: Path) -> None:
+    """Copy a ledger as of one moment, with what waits in its log."""
+    target.unlink(missing_ok=True)
+    source = sqlite3.connect(f"{ledger.resolve().as_uri()}?mode=ro", uri=True)
     try:
-        database.execute("pragma wal_checkpoint(truncate)")
-    except sqlite3.DatabaseError:
-        return  # a damaged ledger is kept as it is
+        source.execute("vacuum into ?", (str(target),))
+    except sqlite3.DatabaseError as error:
+        raise DataError(f"{ledger} cannot be copied to {target.parent}: {error}") from error
     finally:
-        database.close()
+        source.close()
+
+
+def _set_aside(ledger: Path, now: datetime) -> Path | None:
+    """Rename a ledger and its log, which a damaged one may need to be read; return the name."""
+    if not ledger.is_file():
+        return None
+    kept = ledger.with_name(f"ledger-before-restore-{now:%Y%m%dT%H%M%SZ}.sqlite")
+    ledger.rename(kept)
+    for rest in ("-wal", "-shm"):
+        log = ledger.with_name(ledger.name + rest)
+        if log.exists():
+            log.rename(kept.with_name(kept.name + rest))
+    return kept
 
 
 def _durable(temporary: Path, target: Path) -> None:

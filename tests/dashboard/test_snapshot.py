@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cli.ledger.backup import restore
 from dashboard.ledger_reader import LedgerReader
 from dashboard.snapshot import executor_state, position_row, snapshot, strategies
 from lake.ledger_database import LedgerSource
@@ -96,6 +97,17 @@ def test_the_ledger_is_read_again_only_when_it_has_changed(tmp_path: Path) -> No
     first = reader.read()
     assert reader.read() is first
     add_position(ledger, 3, "SOLUSDT", None)
+    assert len(reader.read()["open"]) == 2
+
+
+def test_a_restored_ledger_is_read(tmp_path: Path) -> None:
+    make_ledger(tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    add_position(make_ledger(other), 3, "SOLUSDT", None)
+    reader = LedgerReader(LedgerSource(str(tmp_path / "ledger.sqlite")))
+    assert len(reader.read()["open"]) == 1
+    restore(other / "ledger.sqlite", tmp_path)
     assert len(reader.read()["open"]) == 2
 
 

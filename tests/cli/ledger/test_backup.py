@@ -90,3 +90,47 @@ def test_a_ledger_of_a_newer_version_is_refused(state: Path) -> None:
         database.execute("insert into migrations values ('9999_future', '')")
     with pytest.raises(DataError, match="newer version"):
         verify(state / NAME)
+
+
+def test_rotation_leaves_alone_what_is_no_copy_of_its_own(state: Path) -> None:
+    folder = state / "backups"
+    folder.mkdir()
+    others = [folder / "ledger-before-restore-20260101T120000Z.sqlite", folder / "ledger-17.sqlite"]
+    for other in others:
+        other.write_bytes(b"")
+    made = [backup(state / NAME, folder, 1, NOON + timedelta(seconds=n)) for n in range(2)]
+    assert sorted(folder.iterdir()) == sorted([*others, made[1]])
+
+
+def test_a_ledger_is_not_restored_from_itself(state: Path) -> None:
+    with pytest.raises(DataError, match="is the ledger itself"):
+        restore(state / NAME, state)
+    assert titles(state / NAME) == ["first"]
+
+
+def test_rows_that_wait_in_the_log_of_a_copy_are_restored(state: Path, tmp_path: Path) -> None:
+    ledger = Ledger(state / NAME)
+    ledger.outbox.add(2, "second", {})
+    ledger.flush()
+    folder = tmp_path / "copied"
+    folder.mkdir()
+    for name in (NAME, f"{NAME}-wal"):  # as `cp` copies the folder of an executor that was killed
+        (folder / name).write_bytes((state / name).read_bytes())
+    ledger.close()
+    restore(folder / NAME, state)
+    assert titles(state / NAME) == ["first", "second"]
+
+
+def test_a_damaged_ledger_is_kept_with_its_log(state: Path) -> None:
+    copy = backup(state / NAME, state / "backups", 1)
+    ledger = Ledger(state / NAME)
+    ledger.outbox.add(2, "second", {})
+    ledger.flush()
+    log = (state / f"{NAME}-wal").read_bytes()
+    ledger.close()
+    (state / NAME).write_bytes(b"damaged" * 1000)
+    (state / f"{NAME}-wal").write_bytes(log)
+    kept = restore(copy, state, NOON)
+    assert kept is not None
+    assert kept.with_name(f"{kept.name}-wal").read_bytes() == log
+    assert titles(state / NAME) == ["first"]

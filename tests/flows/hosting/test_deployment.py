@@ -309,7 +309,7 @@ def test_the_committed_schedules_are_in_utc_and_name_no_machine_path() -> None:
     schedules = [s for d in content["deployments"] for s in d.get("schedules", ())]
     assert {s["cron"] for s in schedules} == {
         "15 0 * * *",
-        "45 0 * * *",
+        "8 0 * * *",
         "2-59/15 * * * *",
         "5 */4 * * *",
         "*/15 * * * *",

@@ -60,7 +60,7 @@ async def test_depth_stream_follows_what_is_left(serving: Serving) -> None:
         client = RestClient(session, server.url)
         await book(client)
         await order(client, "BUY", "2")
-        event = await socket.receive_json(timeout=5)
+        event = await socket.receive_json(timeout=60)
         assert event["a"] == [["100000.10", "0.500"]]
 
 

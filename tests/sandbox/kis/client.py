@@ -116,7 +116,7 @@ class KisSocket:
         body = {"input": {"tr_id": transaction, "tr_key": key}}
         await self.socket.send_json({"header": header, "body": body})
         while True:
-            text = (await self.socket.receive(timeout=5)).data
+            text = (await self.socket.receive(timeout=60)).data
             if text[0] == "{" and (found := json.loads(text))["header"]["tr_id"] == transaction:
                 output = found["body"].get("output", {})
                 self.secrets = (output.get("key", ""), output.get("iv", ""))
@@ -125,7 +125,7 @@ class KisSocket:
     async def frame(self, transaction: str) -> list[str]:
         """Return the columns of the next frame of a transaction."""
         while True:
-            text = (await self.socket.receive(timeout=5)).data
+            text = (await self.socket.receive(timeout=60)).data
             if text[0] == "{":
                 continue
             flag, name, _, payload = text.split("|", 3)

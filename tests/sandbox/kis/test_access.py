@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -66,8 +67,12 @@ async def test_token_outlives_a_restart(kis: Kis) -> None:
 
 async def test_third_request_of_a_second_is_refused(kis: Kis) -> None:
     async with kis(count_orders=True) as (_, client):
-        found = [await client.get(*PRICE) for _ in range(6)]
-        refused = [body["msg_cd"] for status, body in found if status == 500]
+        refused: list[str] = []
+        for _ in range(20):  # a busy machine may need more than a second for six requests
+            found = await asyncio.gather(*(client.get(*PRICE) for _ in range(6)))
+            refused += [body["msg_cd"] for status, body in found if status == 500]
+            if refused:
+                break
         assert set(refused) == {"EGW00201"}
 
 

@@ -105,7 +105,7 @@ async def test_message_that_is_no_request_does_not_end_the_connection(kis: Kis) 
         socket = await connected(client)
         for text in ("", "[]", "{", '{"header":1}', '{"header":{},"body":{"input":[]}}'):
             await socket.socket.send_str(text)
-            message = await socket.socket.receive(timeout=5)
+            message = await socket.socket.receive(timeout=60)
             assert message.type is aiohttp.WSMsgType.TEXT
             assert "OPSP0007" in message.data
         assert (await socket.ask("H0STCNT0", "005930"))["rt_cd"] == "0"

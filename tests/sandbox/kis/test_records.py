@@ -79,7 +79,7 @@ async def test_faults_strike_notices_and_trades_alone(kis: Kis) -> None:
         await client.order("buy", 1, 55_000)
         assert (await socket.frame(NOTICE))[9] == "7"
         await inject_fault(server, "disconnect_user")
-        message = await socket.socket.receive(timeout=5)
+        message = await socket.socket.receive(timeout=60)
         assert message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
 
 
