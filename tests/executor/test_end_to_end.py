@@ -322,7 +322,7 @@ def test_control_commands_answer_and_stop_ends_it(make_bench: Make) -> None:
     settings = ("--settings", str(bench.settings))
     status = json.loads(bench.nocturne("executor", "status", *settings).stdout)
     assert status["release"] == bench.release_id
-    assert json.loads(bench.nocturne("executor", "stop", *settings).stdout) == {
+    assert json.loads(bench.nocturne("executor", "stop", "--json", *settings).stdout) == {
         "status": "stopping"
     }
     process.communicate(timeout=DEADLINE_S)
