@@ -29,10 +29,11 @@ from executor.operations.scheduler import Job, Scheduler
 from executor.operations.settings_reload import SettingsWatch, reload_settings
 from executor.operations.status import Status
 from executor.runtime.systemd import notify
-from executor.settings import Mode, read_overrides
+from executor.settings import Mode, load_settings, read_overrides
 from executor.venues.interface import Venue
 from executor.venues.retry import CONNECT_WITHIN_S, until_answered
 from lake.releases import Release
+from trading.errors import ParameterError, SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -76,12 +77,28 @@ class App:
         self._stop.set()
 
     def reload(self, by: str) -> dict[str, Any]:
-        """Take the hot settings over from the file."""
+        """Take the hot settings over from the file.
+
+        Parameters that those of the release do not allow are refused as the file is.
+        """
+        if reason := self._not_allowed():
+            self._services.emit(EventType.CONFIG_REFUSED, reason=reason, by=by)
+            self._services.alerts.send("settings not reloaded", reason=reason)
+            return {"error": reason}
         answer = reload_settings(self._services, self._settings_file, by)
         if any(name.startswith("strategies.set") for name in answer.get("changed", ())):
             # New runners warm up beside the old ones and are swapped in between two events.
             self._services.spawn("strategies", self._x.rollout.renew())
         return answer
+
+    def _not_allowed(self) -> str:
+        try:
+            self._x.rollout.check(load_settings(self._settings_file).strategies.set)
+        except ParameterError as error:
+            return f"settings [strategies]: {error}"
+        except SettingsError:
+            pass  # said by the reload itself
+        return ""
 
     async def run(self, *, until_finished: bool) -> None:
         """Start, work, stop; the ledger and the connections are closed however it ends."""

@@ -7,9 +7,11 @@ goes into the copy, and into the file, in order, as soon as the disk works again
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -172,8 +174,10 @@ class SqliteConnection:
             self._memory.close()
 
 
-def back_up(connection: LedgerConnection, file: Path) -> None:
+async def back_up(connection: LedgerConnection, file: Path) -> None:
     """Write everything up to here as a SQLite file; ``file`` must not exist.
+
+    A ledger on the disk is copied by a thread that opens it for itself: the loop goes on.
 
     Raises:
         SettingsError: the file cannot be written.
@@ -181,9 +185,19 @@ def back_up(connection: LedgerConnection, file: Path) -> None:
     connection.commit()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        connection.current.execute("vacuum into ?", (str(file),))
+        if isinstance(connection, SqliteConnection) and connection.durable:
+            await asyncio.to_thread(copy_file, connection.name, file)
+        else:
+            # In memory it is only this connection's.
+            connection.current.execute("vacuum into ?", (str(file),))
     except (OSError, sqlite3.Error) as error:
         raise SettingsError(f"no backup of the ledger at {file}: {error}") from error
+
+
+def copy_file(ledger: str, file: Path) -> None:
+    """Copy a SQLite file that may be written to meanwhile, as it is now."""
+    with closing(sqlite3.connect(ledger)) as own:
+        own.execute("vacuum into ?", (str(file),))
 
 
 def _unwritable(path: Path, error: Exception) -> SettingsError:

@@ -94,9 +94,9 @@ class Ledger:
         """Commit what waits."""
         self._connection.commit()
 
-    def backup(self, file: Path) -> None:
+    async def backup(self, file: Path) -> None:
         """Write a copy of the whole ledger as a SQLite file; see `back_up`."""
-        back_up(self._connection, file)
+        await back_up(self._connection, file)
 
     def _write(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         return self._connection.write(sql, values)

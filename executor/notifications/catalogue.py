@@ -38,6 +38,7 @@ WARNING = {
     "stream does not come back": "스트림이 다시 연결되지 않습니다",
     "foreign position taken over": "외부 포지션을 넘겨받았습니다",
     "settings not reloaded": "설정을 다시 읽지 못했습니다",
+    "strategies keep their parameters": "바뀐 전략 파라미터를 적용하지 못해 기존 값을 유지합니다",
 }
 INFO = {
     "settings changed": "설정이 바뀌었습니다",

@@ -162,7 +162,7 @@ class OperatorCommands:
         services, now = self._x.services, self._x.services.clock.now_ms()
         backup = services.settings.paths.state / "backups" / f"ledger-{time.time_ns()}.sqlite"
         try:
-            services.ledger.backup(backup)
+            await services.ledger.backup(backup)
         except SettingsError as error:
             return {"error": str(error)}
         services.ledger.set_meta(LIMITS_RESET, str(now))

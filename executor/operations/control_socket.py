@@ -25,6 +25,8 @@ Command = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 Follow = Callable[[], AsyncGenerator[dict[str, Any], None]]
 WATCH = "watch"
 TIMEOUT_S = 30.0
+TAKEN_WITHIN_S = 10.0
+"""A watcher that takes nothing for this long is cut off."""
 NAME = "control.sock"
 
 
@@ -94,7 +96,12 @@ class ControlServer:
         try:
             async for update in updates:
                 writer.write(orjson.dumps(update, default=str) + b"\n")
-                await writer.drain()
+                async with asyncio.timeout(TAKEN_WITHIN_S):
+                    await writer.drain()
+        except TimeoutError:
+            log.info("control: a watcher takes nothing, and is cut off")
+            # Closing would wait for it to take the rest.
+            writer.transport.abort()
         finally:
             self._watching.discard(task)
             await updates.aclose()

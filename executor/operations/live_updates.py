@@ -67,8 +67,13 @@ class _Watcher:
         self.behind = False
 
     def add(self, event: dict[str, Any]) -> None:
+        if self.behind:
+            return
         self._events.append(event)
-        self.behind = self.behind or len(self._events) > MOST_WAITING
+        if len(self._events) > MOST_WAITING:
+            # It is cut off: whoever is suspended may keep nothing waiting.
+            self.behind = True
+            self._events.clear()
         self._arrived.set()
 
     async def take(self) -> list[dict[str, Any]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from executor.market_data.feed import MarketFeed
@@ -25,6 +26,8 @@ from trading.errors import NocturneError
 
 log = logging.getLogger(__name__)
 
+Overrides = Mapping[str, Mapping[str, bool | int | float | str]]
+
 
 class ReleaseRollout:
     """Connects the symbols of a release, warms its runners up and swaps them in."""
@@ -44,6 +47,8 @@ class ReleaseRollout:
         self._market = market
         self._releases = releases
         self._signal_engine = signal_engine
+        self._changing = asyncio.Lock()
+        """Held from the reading of the release and the settings until their runners are swapped."""
 
     def held(self) -> list[InstrumentId]:
         """Instruments with a position, sorted."""
@@ -113,6 +118,10 @@ class ReleaseRollout:
     async def take(self, release: Release) -> None:
         """Warm the runners of a release up, then swap them in between two events."""
         with self._services.activity.busy("release"):
+            await self._take(release)
+
+    async def _take(self, release: Release) -> None:
+        async with self._changing:
             plans = self._plans(release)
             new = sorted({plan.symbol for plan in plans} - set(self._portfolio.instruments))
             if new:
@@ -123,13 +132,29 @@ class ReleaseRollout:
             await self._market.set_symbols(frozenset(self.listed(self.symbols(release))))
 
     async def renew(self) -> None:
-        """Warm the runners up with the settings of now, and swap them in."""
-        with self._services.activity.busy("release"):
-            await until_answered(self._renew)
+        """Warm the runners up with the settings of now, and swap them in.
+
+        Where that fails, those at work go on, and it is said.
+        """
+        try:
+            with self._services.activity.busy("release"):
+                await until_answered(self._renew)
+        except NocturneError as error:
+            log.error("the strategies keep their parameters: %s", error)
+            self._services.alerts.send("strategies keep their parameters", error=error)
 
     async def _renew(self) -> None:
-        release = self._releases.current
-        await self._swap(self._plans(release), release)
+        async with self._changing:
+            release = self._releases.current
+            await self._swap(self._plans(release), release)
+
+    def check(self, overrides: Overrides) -> None:
+        """Check parameters of the settings against those of the current release.
+
+        Raises:
+            ParameterError: together they are not allowed.
+        """
+        plans_for(self._releases.current, self._services.settings.venues, (), None, overrides)
 
     def _plans(self, release: Release | None) -> list[RunnerPlan]:
         held = [holding.row for holding in self._portfolio.holdings()]

@@ -97,6 +97,18 @@ def signal_of(ledger: Path, action: str, number: int = 3) -> tuple[str, dict[str
     return [one for one in found if one[1]["action"] == action][number]
 
 
+def event(ledger: Path, name: str, time: datetime, kind: str, data: object) -> None:
+    """Add an event."""
+    sql = "insert into events (id, time, type, symbol, data, wall_time) values (?, ?, ?, '', ?, 0)"
+    change(ledger, sql, name, int(time.timestamp() * 1000), kind, json.dumps(data))
+
+
+def began(ledger: Path, time: datetime) -> None:
+    """Let the run begin, and take its release, at another time."""
+    sql = "update events set time = ? where type in ('system_started', 'release_changed')"
+    change(ledger, f"{sql} and id like '0001-%'", int(time.timestamp() * 1000))
+
+
 def test_a_replayed_day_is_equal(ledger: Path) -> None:
     found = compared(ledger)
     assert found.differences == ()
@@ -125,6 +137,47 @@ def test_a_signal_on_the_wrong_side_is_found(ledger: Path) -> None:
     change(ledger, "update events set data = ? where id = ?", text, name)
     (row,) = compared(ledger).differences
     assert row["reason"] == "side -1 live, 1 in the replay"
+
+
+def test_a_signal_of_other_parameters_is_not_compared(ledger: Path) -> None:
+    name, data = signal_of(ledger, "enter")
+    text = json.dumps(data | {"stop_price": 1.0, "overrides": {"stop_loss": [0.006, 0.03]}})
+    change(ledger, "update events set data = ? where id = ?", text, name)
+    found = compared(ledger)
+    assert [row["verdict"] for row in found.rows] == ["not compared"]
+    assert found.rows[0]["reason"] == "the settings replaced stop_loss of the release"
+    assert found.rolled_back == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "compares"),
+    [
+        ({"overrides": {"strategies.set.beat.stop_loss": "0.03"}}, False),
+        ({"changes": {"strategies.set.beat.stop_loss": ["none", "0.03"]}}, False),
+        ({"changes": {"strategies.set.beat.stop_loss": ["0.03", "none"]}}, True),
+        ({"changes": {"strategies.set.other.stop_loss": ["none", "0.03"]}}, True),
+    ],
+)
+def test_settings_that_replace_parameters_before_the_day_hold_on_it(
+    ledger: Path, settings: dict[str, object], compares: bool
+) -> None:
+    began(ledger, DAY - timedelta(days=3))
+    name, _ = signal_of(ledger, "enter")
+    change(ledger, "delete from events where id = ?", name)
+    event(ledger, "0001-000000b", DAY - timedelta(days=2), "config_changed", settings)
+    found = compared(ledger)
+    assert len(found.differences) == compares
+    assert found.count("not compared", "subject") == (not compares)
+
+
+def test_a_restart_on_the_day_before_is_no_obstacle(ledger: Path) -> None:
+    yesterday = DAY - timedelta(hours=2)
+    event(ledger, "0000-00000001", DAY - timedelta(days=2), "release_changed", {})
+    event(ledger, "0000-00000002", yesterday, "ws_connected", {})
+    began(ledger, yesterday + timedelta(minutes=1))
+    found = compared(ledger)
+    assert found.differences == ()
+    assert found.count("equal", "enter") >= 10
 
 
 def test_a_signal_on_a_candle_that_the_replay_holds_is_found(ledger: Path) -> None:

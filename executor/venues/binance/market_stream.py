@@ -21,7 +21,7 @@ from executor.model import (
 )
 from executor.venues.binance.message_pace import MessagePace
 from executor.venues.binance.sockets import ReconnectingSocket, Socket
-from executor.venues.binance.stream_watch import HANG_UP_AT, StreamWatch
+from executor.venues.binance.stream_watch import StreamWatch
 from trading.candles import Candle
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,8 @@ class BinanceMarketStream:
 
     The exchange drops a connection that sends too many messages a second, pings included: at most
     ``messages_a_second`` leave, and what changes meanwhile is sent as one. A stream that is mute
-    while others flow is subscribed again, and the socket is given up when that does not help.
+    while others flow is subscribed again, and the socket is given up when that does not help a
+    stream of candles: these always tick, and trades of a thin symbol do not.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class BinanceMarketStream:
         path: str,
         stale_s: float | None,
         messages_a_second: int | None,
+        watch: StreamWatch | None = None,
     ) -> None:
         self._venue = venue
         self._symbols: frozenset[InstrumentId] = frozenset()
@@ -59,7 +61,7 @@ class BinanceMarketStream:
         self._subscribed: frozenset[str] = frozenset()
         self._resting: frozenset[str] = frozenset()
         """Streams that are unsubscribed for a moment, to be subscribed again."""
-        self._watch = StreamWatch(stale_s)
+        self._watch = watch or StreamWatch(stale_s)
         self._sending = asyncio.Lock()
         self._socket = ReconnectingSocket(
             venue,
@@ -96,14 +98,15 @@ class BinanceMarketStream:
             if socket is None:
                 continue
             mute = self._watch.mute(self._subscribed)
-            if self._subscribed <= set(mute):
-                # All of them: that is for the socket's own time-out, which an answer would reset.
+            if not mute:
                 continue
-            if any(tries == HANG_UP_AT for tries in mute.values()):
+            if self._watch.hang_up(name for name in mute if name.endswith(CANDLES)):
                 log.warning("%s: %s stay mute: connecting again", self._venue, sorted(mute))
+                self._watch.ask(mute)
                 await socket.close()
-            elif mute:
+            else:
                 log.warning("%s: %s are mute: subscribing again", self._venue, sorted(mute))
+                self._watch.ask(mute)
                 self._resting = frozenset(mute)
                 await self._subscribe(socket)
                 self._resting = frozenset()

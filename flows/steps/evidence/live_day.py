@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from lake.store import Lake
 from lake.tables import EVENTS, FILLS, ORDERS, POSITIONS, RECEIVED_CANDLES
 from trading.candles import DAY_MS, MINUTE_MS, Candle
@@ -18,6 +21,9 @@ ADOPTED = "adopted"
 RELEASE_SOUGHT_DAYS = 40
 """How far back the change to the release in use is looked for."""
 LONGEST_POSITION_DAYS = 60
+REPLACED = "strategies.set."
+"""Settings with this prefix replace a strategy's parameters of the release."""
+OF_SETTINGS = ("system_started", "config_changed")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,14 +54,16 @@ class LiveDay:
     """The day's inputs and outputs; times in ms. Rows keep the names of the ledger's columns.
 
     ``heard`` has, by venue and symbol, the received candles by their open; the value's second part
-    says whether it was fresh. ``signals`` are the data of signals, ``positions`` those that were
-    open on the day or closed on it.
+    says whether it was fresh. ``replaced`` are, by strategy, the parameters of the release that the
+    settings replaced at any time of the day. ``signals`` are the data of signals, ``positions``
+    those that were open on the day or closed on it.
     """
 
     begin_ms: int
     end_ms: int
     heard: Mapping[tuple[str, str], Mapping[int, tuple[Candle, bool]]]
     stints: Sequence[Stint]
+    replaced: Mapping[str, frozenset[str]]
     signals: Sequence[tuple[Subject, Row]]
     positions: Sequence[Row]
     orders: Mapping[str, Row]
@@ -82,6 +90,7 @@ def read_live_day(lake: Lake, begin: datetime, as_of: datetime, history_days: in
         end_ms=end_ms,
         heard=_heard(lake, events, begin, as_of, history_days),
         stints=_stints(events, end_ms),
+        replaced=_replaced(events, begin_ms, end_ms),
         signals=_signals(events, begin_ms, end_ms),
         positions=[row for row in positions if _ms(row["opened_at"]) < end_ms],
         orders={
@@ -108,14 +117,24 @@ def _rows(lake: Lake, table: Any, begin: datetime, as_of: datetime, days: int) -
 
 
 def _events(lake: Lake, begin: datetime, as_of: datetime) -> list[Row]:
-    """Events of the day and the one after, and of those before back to the change of release."""
+    """Events of the day and the one after, and of those before back to the change of release.
+
+    Of still earlier days, back to the start of that run, only what its settings were.
+    """
     found = _rows(lake, EVENTS, begin, as_of, 0)
     begin_ms = _ms(begin)
     for back in range(1, RELEASE_SOUGHT_DAYS + 1):
-        if any(e["type"] == "release_changed" and _ms(e["time"]) <= begin_ms for e in found):
+        before = [event for event in found if _ms(event["time"]) <= begin_ms]
+        last = max((event["id"] for event in before), default="")
+        known = [event["type"] for event in before]
+        own = [event["type"] for event in before if event["id"][:4] == last[:4]]
+        if "release_changed" in known and "system_started" in own:
             break
         day = f"{begin - timedelta(days=back):%Y-%m-%d}"
-        found += lake.read(EVENTS, as_of=as_of, day=day).to_pylist()
+        read = lake.read(EVENTS, as_of=as_of, day=day)
+        if "release_changed" in known:
+            read = read.filter(pc.is_in(read["type"], pa.array(OF_SETTINGS, read["type"].type)))
+        found += read.to_pylist()
     return sorted(found, key=lambda event: event["id"])
 
 
@@ -126,6 +145,9 @@ def _stints(events: Sequence[Row], end_ms: int) -> list[Stint]:
     for number in runs:
         own = [event for event in events if event["id"].startswith(f"{number}-")]
         changes = [event for event in own if event["type"] == "release_changed"]
+        if not changes:
+            # It had no release, or a later run took one before the day: it decided nothing then.
+            continue
         stopped = own[-1]["type"] == "system_stopped"
         crashed = not stopped and number != runs[-1]
         last = _ms(own[-1]["time"]) if stopped or crashed else end_ms
@@ -142,6 +164,34 @@ def _stints(events: Sequence[Row], end_ms: int) -> list[Stint]:
                 )
             )
     return stints
+
+
+def _replaced(events: Sequence[Row], begin_ms: int, end_ms: int) -> dict[str, frozenset[str]]:
+    """Parameters that the settings, or the runners still at work, had replaced on the day."""
+    found: set[tuple[str, str]] = set()
+    now: set[tuple[str, str]] = set()
+    for event in events:
+        moment = _ms(event["time"])
+        if moment >= end_ms:
+            break
+        if moment >= begin_ms:
+            found |= now
+        if event["type"] == "system_started":
+            now = set()
+        elif event["type"] == "config_changed":
+            data = json.loads(event["data"])
+            overrides = {name: ("none", value) for name, value in data.get("overrides", {}).items()}
+            for name, (_, new) in {**overrides, **data.get("changes", {})}.items():
+                if name.startswith(REPLACED):
+                    strategy, _, parameter = name.removeprefix(REPLACED).partition(".")
+                    (now.discard if new == "none" else now.add)((strategy, parameter))
+        elif event["type"] == "signal_generated" and moment >= begin_ms:
+            data = json.loads(event["data"])
+            found |= {(data["strategy"], name) for name in data.get("overrides", {})}
+    found |= now
+    return {
+        strategy: frozenset(name for own, name in found if own == strategy) for strategy, _ in found
+    }
 
 
 def _subject(text: str) -> Subject:

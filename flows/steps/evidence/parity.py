@@ -141,6 +141,21 @@ def _compare_subject(
     lake: Lake, live: LiveDay, subject: Subject, as_of: datetime, settings: ResearchSettings
 ) -> Iterator[dict[str, Any]]:
     candles = _series(lake, live, subject, as_of)
+    if replaced := live.replaced.get(subject.strategy):
+        # A position that was open at the change was decided on with both.
+        why = f"the settings replaced {', '.join(sorted(replaced))} of the release"
+        yield _row(subject, "subject", live.begin_ms, "not compared", why)
+        return
+    yield from _compare_decisions(lake, live, subject, candles)
+    funding = load_funding(lake, subject.venue, subject.symbol, as_of)
+    for position in _closed(live):
+        if _subject_of(position) == subject:
+            yield _compare_trade(live, position, candles, funding, settings)
+
+
+def _compare_decisions(
+    lake: Lake, live: LiveDay, subject: Subject, candles: CandleColumns
+) -> Iterator[dict[str, Any]]:
     signals = [data for own, data in live.signals if own == subject]
     releases = {data["bar_time"]: data["release_id"] for data in signals}
     expected: list[MadeDecision] = []
@@ -150,10 +165,6 @@ def _compare_subject(
         expected += own
     for decision in compare_decisions([_live_decision(data) for data in signals], expected):
         yield _decision_row(subject, decision, releases[decision.bar_time])
-    funding = load_funding(lake, subject.venue, subject.symbol, as_of)
-    for position in _closed(live):
-        if _subject_of(position) == subject:
-            yield _compare_trade(live, position, candles, funding, settings)
 
 
 def _series(lake: Lake, live: LiveDay, subject: Subject, as_of: datetime) -> CandleColumns:

@@ -1,8 +1,8 @@
 """A process that writes alerts with events and delivers them, to be killed at any moment.
 
 It reads a folder and an address from its arguments. For each line on its standard input it forks a
-child that goes on where the last one was killed, and writes the child's number; so a start costs
-no imports.
+child that goes on where the last one was killed, and that writes its number once it has written an
+alert; so a start costs no imports.
 """
 
 from __future__ import annotations
@@ -32,11 +32,15 @@ async def write_alerts(folder: Path, url: str) -> None:
     )
     alerts.first_delay_s = 0.01
     asyncio.get_running_loop().create_task(alerts.run())
+    first = True
     while True:
         number = int(ledger.meta(COUNTER, "0")) + 1
         with ledger.atomic():
             alerts.send("symbol halted", symbol=f"S{number}")
             ledger.set_meta(COUNTER, str(number))
+        if first:
+            print(os.getpid(), flush=True)
+            first = False
         await asyncio.sleep(0.003)
 
 
@@ -48,7 +52,6 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             asyncio.run(write_alerts(folder, url))
-        print(child, flush=True)
         os.waitpid(child, 0)
         print("gone", flush=True)
 

@@ -27,7 +27,7 @@ LONGEST_LIFE_S = 0.25
 
 
 def killed(folder: Path, discord: FakeDiscord, kills: int, seed: int) -> None:
-    """Let a process write alerts, and kill it at random moments of its life."""
+    """Let a process write alerts, and kill it at random moments after its first alert."""
     rng = random.Random(seed)
     writer = subprocess.Popen(
         [sys.executable, "-m", "tests.executor.notifications.alert_writer", folder, discord.url],

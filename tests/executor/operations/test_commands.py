@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from executor.builder import Executor
+from executor.ledger import sqlite
 from executor.ledger.store import Ledger
 from executor.model import Balance
 from executor.operations.commands import OperatorCommands
@@ -209,10 +212,26 @@ async def test_only_what_is_foreign_can_be_adopted(tmp_path: Path) -> None:
         assert "no one instrument is named 'NOSUCH'" in str(unknown["error"])
 
 
-def test_a_backup_of_a_ledger_never_replaces_a_file(tmp_path: Path) -> None:
+async def test_the_loop_goes_on_while_the_ledger_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    went_on, copy = threading.Event(), sqlite.copy_file
+
+    def slow(ledger: str, file: Path) -> None:
+        assert went_on.wait(10), "the event loop stood still"
+        copy(ledger, file)
+
+    monkeypatch.setattr(sqlite, "copy_file", slow)
+    async with executor_on(tmp_path, FakeVenue()) as executor:
+        asyncio.get_running_loop().call_soon(went_on.set)
+        answer = await command(executor, "reset-limits")
+        assert answer["reset"] is True
+
+
+async def test_a_backup_of_a_ledger_never_replaces_a_file(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.sqlite")
     ledger.set_meta("name", "value")
-    ledger.backup(tmp_path / "copy.sqlite")
+    await ledger.backup(tmp_path / "copy.sqlite")
     with pytest.raises(Exception, match="no backup of the ledger"):
-        ledger.backup(tmp_path / "copy.sqlite")
+        await ledger.backup(tmp_path / "copy.sqlite")
     ledger.close()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from executor.builder import Executor
+from executor.operations import control_socket
 from executor.operations.control_socket import ControlServer, watch
 from executor.operations.live_updates import MOST_WAITING, LiveUpdates
 from executor.operations.status import Status
@@ -72,6 +75,43 @@ async def test_a_watcher_that_does_not_read_is_cut_off(tmp_path: Path) -> None:
             live._on_event(_event(executor))
         with pytest.raises(StopAsyncIteration):
             await anext(updates)
+
+
+async def test_nothing_is_kept_for_a_watcher_that_is_cut_off(tmp_path: Path) -> None:
+    async with executor_on(tmp_path, FakeVenue()) as executor:
+        live = LiveUpdates(executor, Status(executor))
+        updates = live.follow()
+        await anext(updates)
+        (watcher,) = live._watchers
+        for _ in range(3 * MOST_WAITING):
+            live._on_event(_event(executor))
+        assert watcher.behind
+        assert not watcher._events
+        await updates.aclose()
+
+
+async def test_a_watcher_that_is_suspended_is_hung_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_socket, "TAKEN_WITHIN_S", 0.1)
+    ended = asyncio.Event()
+
+    async def follow() -> AsyncGenerator[dict[str, Any], None]:
+        try:
+            while True:
+                yield {"events": ["x" * 100_000]}
+        finally:
+            ended.set()
+
+    server = ControlServer(tmp_path, {}, follow)
+    await server.start()
+    reader, writer = await asyncio.open_unix_connection(tmp_path / control_socket.NAME, limit=1)
+    writer.write(b'{"command": "watch"}\n')
+    async with asyncio.timeout(10):
+        await ended.wait()
+    assert not reader.at_eof(), "it has not read to the end"
+    writer.close()
+    await server.stop()
 
 
 def _event(executor: Executor):  # type: ignore[no-untyped-def]

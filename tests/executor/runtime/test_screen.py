@@ -11,15 +11,14 @@ from executor.runtime.screen import QUEUED, shown
 
 def test_a_record_is_one_masked_line_with_the_fields_of_an_alert() -> None:
     reading, writing = os.pipe()
-    with shown(writing, Masker(["secret-part"])):
+    with os.fdopen(reading) as lines, shown(writing, Masker(["secret-part"])):
         log = logging.getLogger("executor.test")
         log.warning(
             "alert: opened\nwith secret-part",
             extra={"alert": {"symbol": "BTCUSDT", "side": "long"}},
         )
+        text = lines.readline()
     os.close(writing)
-    with os.fdopen(reading) as lines:
-        text = lines.read()
     assert text[8:] == " warning: alert: opened with ***: symbol BTCUSDT, side long\n"
 
 
