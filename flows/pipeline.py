@@ -13,7 +13,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from flows import tasks
 from flows.engine import run_notes
-from flows.engine.engine import FlowEngine, FlowStep, Outcome
+from flows.engine.engine import FlowEngine, FlowStep, Outcome, outcome_of
 from flows.engine.request import FlowRequest
 from flows.parity_task import PARITY
 from flows.steps.release.publish import LeftOutReason, PublishResult, TrainedModels
@@ -73,6 +73,7 @@ class StepRunner:
         self.request = request
         self.left_out: list[LeftOutReason] = []
         self.unusable: list[tuple[str, str]] = []
+        self.not_written: list[str] = []
         self.results: dict[str, Any] = {}
 
     def call(
@@ -86,6 +87,20 @@ class StepRunner:
         result = self.engine.call(step, self.request, *args, **kwargs)
         self.results[name] = result
         return result
+
+    def write(
+        self,
+        name: str,
+        step: FlowStep[Concatenate[FlowRequest, P], str],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        """Run a step that writes what no other step needs; if it fails, the note says why."""
+        try:
+            self.engine.say(f"{name}: {self.engine.call(step, self.request, *args, **kwargs)}")
+        except Exception as error:
+            failed: Outcome[str] = outcome_of(step.name, name, error, None)
+            self.not_written.append(f"{name} not written: {failed.error}")
 
     def each(
         self,
@@ -111,6 +126,7 @@ class StepRunner:
         files = [path for path, _ in self.unusable]
         message = f"{sentence}; not complete for {', '.join(left)}" if left else sentence
         message = f"{message}; not usable: {', '.join(files)}" if files else message
+        message = "; ".join([message, *self.not_written])
         age = run_notes.sample_age(self.request.as_of) if self.request.on_sample else ""
         age = run_notes.candles_age(self.request.as_of) if self.request.on_stored else age
         for record in run_notes.records(
@@ -145,10 +161,9 @@ def _checked(run: StepRunner) -> tuple[str, ...]:
     most = run.request.settings.top_symbols
     _need_candles(run.request)
     wanted = run.call("imported", tasks.IMPORTED) if most else run.request.settings.symbols
-    if run.request.settings.data_docs:
-        page = run.call("data_docs", tasks.DATA_DOCS, wanted)
-        run.engine.say(f"data docs: {page}")
     good = run.each("validate", tasks.VALIDATE, wanted).good_keys()
+    if run.request.settings.data_docs:
+        run.write("data docs", tasks.DATA_DOCS, good)
     if not most:
         return good
     ranked = [member.symbol for member in run.call("universe", tasks.SCAN)]

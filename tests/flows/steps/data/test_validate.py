@@ -372,6 +372,23 @@ def test_data_docs_are_written_on_request(tmp_path: Path) -> None:
     for page in (tmp_path / "docs" / "validations").rglob("*.html"):
         pages |= {name: page.read_text() for name in pages if page.stem.endswith(name)}
         assert page.name in first.read_text()
-    assert "lowest_volume" in pages["ETHUSDT"]
+    assert "lowest_volume" in pages["ETHUSDT"]  # one bad row is allowed
     found = {name: page.replace("Failed Only", "") for name, page in pages.items()}  # a button
     assert ("Failed" in found["BTCUSDT"], "Failed" in found["ETHUSDT"]) == (False, True)
+
+
+def test_data_docs_that_cannot_be_written_end_no_run(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    put_raw(lake, "BTCUSDT", raw(minutes(START, 100)))
+    put_raw(lake, "ETHUSDT", raw(minutes(START, 100)))
+    for damaged in (path for path in lake.root.rglob("*.parquet") if "ETHUSDT" in str(path)):
+        damaged.write_bytes(b"PAR1 half a file")
+    (tmp_path / "docs").write_text("a file where the folder should be")
+    settings = tmp_path / "research.toml"
+    settings.write_text(f'work = "{tmp_path / "work"}"\n')
+    arguments = FlowArguments(LATER, lake.root, tmp_path, ("BTCUSDT", "ETHUSDT"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NOCTURNE_RESEARCH_DATA_DOCS", str(tmp_path / "docs"))
+        result = launch("validate", arguments, settings=settings, server="none")
+    assert result.message.startswith("1 symbols passed: BTCUSDT; not complete for ETHUSDT; ")
+    assert f"data docs not written: the data docs cannot be written to {tmp_path}" in result.message
