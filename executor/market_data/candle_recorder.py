@@ -31,5 +31,10 @@ class CandleRecorder:
         self._store.add(waiting)
 
     def forget(self, now_ms: int) -> None:
-        """Remove what is older than ``keep_days``."""
-        self._store.forget_before(now_ms - self._keep_ms)
+        """Remove the whole days (UTC, of receipt) that are older than ``keep_days``.
+
+        The lake's copy has a partition for each such day, and an export writes it as the ledger
+        has it: half a day here would become half a day there.
+        """
+        oldest = now_ms - self._keep_ms
+        self._store.forget_before(oldest - oldest % DAY_MS)

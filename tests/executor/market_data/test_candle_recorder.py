@@ -68,3 +68,15 @@ def test_old_candles_are_removed_and_those_of_the_last_days_stay(tmp_path: Path)
     kept.recorder.forget(4 * DAY_MS + MINUTE_MS)
     assert [row[0] // DAY_MS for row in kept.rows()] == [2, 3, 4]
     kept.ledger.close()
+
+
+def test_a_day_is_removed_whole_because_its_copy_in_the_lake_follows_it(tmp_path: Path) -> None:
+    kept = Recorded(tmp_path, keep_days=2)
+    for hour in range(0, 96, 12):
+        kept.hear(hour * 60 * MINUTE_MS)
+    kept.recorder.write()
+    kept.recorder.forget(3 * DAY_MS + 13 * 60 * MINUTE_MS)
+    assert [row[0] / DAY_MS for row in kept.rows()] == [1.0, 1.5, 2.0, 2.5, 3.0, 3.5]
+    kept.recorder.forget(4 * DAY_MS)
+    assert [row[0] / DAY_MS for row in kept.rows()] == [2.0, 2.5, 3.0, 3.5]
+    kept.ledger.close()
