@@ -211,7 +211,9 @@ class Strategy:
             stop_loss=float(params["stop_loss"]),
             atr_multiplier=float(params["atr_multiplier"]),
             trailing_stop=float(params["trailing_stop"]) * guarded,
-            emergency_stop=_nearer(float(params["emergency_stop"]) * guarded, self.standing_stop),
+            emergency_stop=nearer_stop(
+                float(params["emergency_stop"]) * guarded, self.standing_stop
+            ),
             day_end=self.day_end,
             trailing_arm=float(staged["trailing_arm"]),
             time_exit_ms=round(float(staged["time_exit"]) * HOUR_MS),
@@ -263,11 +265,11 @@ class Strategy:
         strategy declares, but neither wider nor off.
         """
         rules = self.exit_rules(params)
-        nearest = _nearer(rules.emergency_stop, self.widest_emergency)
+        nearest = nearer_stop(rules.emergency_stop, self.widest_emergency)
         return replace(rules, emergency_stop=nearest).at_leverage(leverage)
 
 
-def _nearer(wanted: float, standing: float) -> float:
+def nearer_stop(wanted: float, standing: float) -> float:
     """Return the nearer of two emergency stops; 0 is none."""
     return min(wanted or standing, standing) if standing > 0.0 else wanted
 

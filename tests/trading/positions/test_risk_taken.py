@@ -18,7 +18,7 @@ from trading.simulation.account.simulation import (
 )
 from trading.simulation.backtest import fast_trades
 from trading.simulation.summary import beyond_emergency
-from trading.strategies.registry import get_strategy
+from trading.strategies.registry import get_strategy, strategy_names
 
 BREAKOUT = get_strategy("breakout")
 BY_RISK = {
@@ -183,6 +183,18 @@ def test_what_is_released_is_simulated_with_the_emergency_stop_of_live_trades() 
     assert beyond_emergency(alone, falling_day(), 0.05) == 1
     assert beyond_emergency(alone, falling_day(), 0.09) == 0
     assert beyond_emergency(traded, falling_day(), 0.06) == 0
+
+
+@pytest.mark.parametrize("name", strategy_names())
+@pytest.mark.parametrize("wanted", [{}, {"emergency_stop": 0.15}, {"emergency_stop": 0.02}])
+def test_every_strategy_is_searched_with_the_emergency_stop_it_trades_with(
+    name: str, wanted: dict[str, float]
+) -> None:
+    strategy = get_strategy(name)
+    # Surge takes a stop of a piece with its weights only: here its own.
+    params = strategy.resolve({} if name == "surge" else wanted)
+    searched = strategy.as_traded().exit_rules(params).emergency_stop
+    assert searched == strategy.live_rules(params, 1).emergency_stop > 0.0
 
 
 @pytest.mark.parametrize("name", ["emergency_stop", "trailing_stop"])

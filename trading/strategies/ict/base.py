@@ -7,6 +7,7 @@ liquidity level. The common filters and the ATR are not used.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from trading.candles import interval_ms
@@ -16,7 +17,7 @@ from trading.jit.kernel import Buffer
 from trading.positions.exit_rules import ExitRules
 from trading.positions.liquidation import check_stops
 from trading.positions.sizing import Sizing
-from trading.strategies.base import Strategy
+from trading.strategies.base import Strategy, nearer_stop
 from trading.strategies.ict import signals
 from trading.strategies.layout import OWN
 from trading.strategies.parameters import Parameter, Value
@@ -170,7 +171,10 @@ class IctStrategy(Strategy):
         return Sizing(float(params["max_position_size"]), "risk", float(params["risk"]))
 
     def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
-        """Return the stops that all signals share; each brings its own stop and target."""
+        """Return the stops that all signals share; each brings its own stop and target.
+
+        Refused is what a live trade refuses: `check_stops` sees the parameters' own stop.
+        """
         rules = ExitRules(
             trailing_stop=float(params["trailing_stop"]),
             trailing_from=str(params.get("trailing_from", "profit")),
@@ -179,4 +183,5 @@ class IctStrategy(Strategy):
             liquidation_guard=float(params.get("liquidation_guard", GUARD)),
         )
         check_stops(rules, self.name)
-        return rules
+        nearest = nearer_stop(rules.emergency_stop, self.standing_stop)
+        return replace(rules, emergency_stop=nearest)
