@@ -141,7 +141,12 @@ def _options() -> argparse.Namespace:
         "--match", default="", metavar="TEXT", help="faults whose name (see --list) contains it"
     )
     parser.add_argument("--list", action="store_true", help="print the faults and run nothing")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=min(4, len(os.sched_getaffinity(0))),
+        help="faults tried at once; more would fill the memory",
+    )
     parser.add_argument(
         "--budget",
         type=float,

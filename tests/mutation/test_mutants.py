@@ -20,6 +20,10 @@ def least(a: float, b: float) -> float:
 TESTS = """from trading.toy import least
 
 
+def test_that_fails_under_a_limit_of_wall_time(pytestconfig):
+    assert float(pytestconfig.getini("timeout")) == 0.0
+
+
 def test_least():
     assert (least(1, 2), least(2, 1)) == (1, 1)
 
@@ -79,9 +83,11 @@ def project(tmp_path: Path) -> Path:
 def test_survivors_are_named_and_killed_faults_are_not_tried_again(project: Path) -> None:
     first = run(project)
     assert first.returncode == 1, first.stderr
-    assert "left out, it fails or lasts without a fault: " in first.stdout
+    left_out = "left out, it fails or lasts without a fault: tests/trading/test_toy.py::"
+    assert f"{left_out}test_that_fails_without_a_fault" in first.stdout
+    assert f"{left_out}test_that_fails_under" not in first.stdout
     # The other change of the number is listed, and so is the comparison.
-    survivor = "survived (1 tests passed): trading/toy.py: module: NumberReplacer 2 of: LIMIT = 7"
+    survivor = "survived (2 tests passed): trading/toy.py: module: NumberReplacer 2 of: LIMIT = 7"
     assert survivor in first.stdout
     assert first.stdout.count("survived (") == 1
     killed = len((project / ".work" / "mutants.jsonl").read_text().splitlines())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,22 @@ ROOT = Path(__file__).parents[2]
 SAMPLE, SEED = 40, 2026
 BUDGET_S = 600.0
 """Seconds of the processor; a slow machine tries fewer faults, of which as many must be killed."""
+LEAST = 15
+"""With fewer verdicts the bounds are so wide that hardly anything would fail."""
+
+
+def decided(output: str) -> int:
+    """Read how many faults had a verdict."""
+    found = re.search(r"^killed \d+ of (\d+): ", output, re.MULTILINE)
+    assert found, output
+    return int(found.group(1))
+
+
+def test_the_verdicts_of_a_run_are_counted() -> None:
+    summary = "left out: x\nkilled 11 of 12: 91.7% (95 % bounds 61.5% to 99.8%; required 95%)\n"
+    assert decided(summary) == 12
+    with pytest.raises(AssertionError):
+        decided("")
 
 
 @pytest.mark.slow
@@ -29,4 +46,8 @@ def test_nearly_all_faults_of_a_sample_are_noticed() -> None:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-6_000:] + done.stderr
+    said = done.stdout[-6_000:] + done.stderr
+    count = decided(done.stdout) if "killed " in done.stdout else LEAST
+    if count == 0 or (count < LEAST and done.returncode == 0):
+        pytest.skip(f"the machine is too slow: {count} faults were decided within the budget")
+    assert done.returncode == 0, said
