@@ -20,7 +20,6 @@ from cli.inputs.progress import LongRun
 from cli.summary.backtest import EmergencyStop
 from trading.candles import DAY_MS, CandleColumns, Floats
 from trading.errors import ParameterError
-from trading.market.gaps import gaps_in
 from trading.metrics import Metrics
 from trading.research.grid import ParameterGrid, parse_grid
 from trading.research.samplers import METHODS, Params, sampler_of
@@ -106,8 +105,8 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
     significance, sentence = _significance(request, work, trials)
     if not request.strategy.exit_rules(request.strategy.resolve(request.fixed)).emergency_stop:
         say(EmergencyStop(0.0, request.strategy.widest_emergency).sentence)
-    gaps = gaps_in(market.traded)
-    if gaps.sentence:
+    gaps = market.gaps
+    if gaps is not None and gaps.sentence:
         say(f"{gaps.sentence} in the window; every result stands for it")
     found = [(dict(trial.params), trial.metrics) for trial in trials]
     document = {
@@ -116,8 +115,8 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
         "fee_bps": request.costs.fee_bps,
         "slippage_bps": request.costs.slippage_bps,
         "funding": market.funding_source,
-        "gaps": gaps.places,
-        "missing_candles": gaps.candles,
+        "gaps": None if gaps is None else gaps.places,
+        "missing_candles": None if gaps is None else gaps.candles,
         "capital": request.costs.margin.capital,
         "method": request.method,
         "seed": request.seed,

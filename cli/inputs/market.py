@@ -11,6 +11,7 @@ from trading.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
     from trading.candles import CandleColumns
+    from trading.market.gaps import Gaps
     from trading.strategies.base import Strategy
     from trading.strategies.parameters import Value
 
@@ -30,11 +31,20 @@ class Market:
     start_ms: int | None
     funding: Mapping[int, float]
     funding_source: str | None
+    gaps_count: bool = True
+    """Whether an absent minute is missing; a sparse venue has none without trades, or closes."""
 
     @property
     def traded(self) -> CandleColumns:
         """The candles that may be traded."""
         return self.columns.slice(self.start_ms)
+
+    @property
+    def gaps(self) -> Gaps | None:
+        """What the candles that may be traded lack; None where nobody can know."""
+        from trading.market.gaps import gaps_in
+
+        return gaps_in(self.traded) if self.gaps_count else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,7 @@ class MarketChoice:
         if len(columns.slice(start)) == 0:
             raise DataError(f"{label} has no candles from {self.since} to {self.until}")
         rates, source = self._funding()
-        return Market(columns, self.name, label, start, rates, source)
+        return Market(columns, self.name, label, start, rates, source, self._gaps_count())
 
     def _whole(self) -> tuple[CandleColumns, str]:
         if self.candles is not None:
@@ -99,6 +109,11 @@ class MarketChoice:
                 ' "select distinct venue, symbol from candles"`, or `nocturne download`'
             )
         return columns, f"{symbol} of lake {root}"
+
+    def _gaps_count(self) -> bool:
+        from lake.tables import SPARSE_VENUES
+
+        return self.candles is not None or self.venue not in SPARSE_VENUES
 
     def _funding(self) -> tuple[Mapping[int, float], str | None]:
         if self.funding is not None:

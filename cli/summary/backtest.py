@@ -63,7 +63,9 @@ class BacktestReport:
             "strategy": f"{self.strategy}, signals on {self.signals} candles",
             "market": f"{self.market.label}",
             "period": f"{span}, {summary.candles:,} candles of {interval}",
-            "gaps": f"{summary.gaps:,} crossed, {summary.missing:,} candles missing",
+            "gaps": f"{summary.gaps:,} crossed, {summary.missing:,} candles missing"
+            if self.market.gaps_count
+            else "not counted: the venue omits minutes without trades",
             "costs": f"fee {costs.fee_bps:g} bp{maker}, slippage {costs.slippage_bps:g} bp,"
             f" funding: {funding}",
             "balance": f"{summary.start_balance:,.2f} -> {summary.end_balance:,.2f}"
@@ -97,15 +99,18 @@ class BacktestReport:
         )
 
 
-def document_of(summary: RunSummary) -> dict[str, object]:
-    """Return the summary as JSON: times in ISO 8601, the exits and months by name."""
+def document_of(summary: RunSummary, gaps_count: bool = True) -> dict[str, object]:
+    """Return the summary as JSON: times in ISO 8601, the exits and months by name.
+
+    Where an absent candle need not be missing, ``gaps_count`` is False and the gaps are null.
+    """
     return {
         "from": _moment(summary.start_ms, "T") + "Z",
         "to": _moment(summary.end_ms, "T") + "Z",
         "candles": summary.candles,
         "interval": interval_name(summary.interval_ms),
-        "gaps": summary.gaps,
-        "missing_candles": summary.missing,
+        "gaps": summary.gaps if gaps_count else None,
+        "missing_candles": summary.missing if gaps_count else None,
         "start_balance": summary.start_balance,
         "end_balance": summary.end_balance,
         "buy_and_hold": summary.buy_and_hold,

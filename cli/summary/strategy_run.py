@@ -83,7 +83,7 @@ class StrategyRun:
             "emergency_stop": self.emergency.simulated,
             "live_emergency_stop": self.emergency.live,
             "beyond_live_emergency_stop": self.emergency.beyond,
-            "summary": document_of(self.summary),
+            "summary": document_of(self.summary, self.market.gaps_count),
             "results": [measured(self.given, self.result.metrics)],
             **self.marked,
             "dealings": self.trading_costs,

@@ -46,6 +46,7 @@ __all__ = [
     "RECEIVED_CANDLES",
     "RELATIVE",
     "SEARCHES",
+    "SPARSE_VENUES",
     "STRUCTURES",
     "TABLES",
     "TRADES",
@@ -58,6 +59,8 @@ __all__ = [
 ]
 
 VENUES = ("binance_usdm", "binance_spot", "upbit", "krx")
+SPARSE_VENUES = ("upbit", "krx")
+"""Venues that omit minutes without trades."""
 
 _LAYERS = (raw, checked, features, research, evidence, ledger)
 

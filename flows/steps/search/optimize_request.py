@@ -65,6 +65,11 @@ class OptimizeRequest:
         return run_name(self.strategy.name, self.symbol, self.as_of)
 
     @property
+    def gaps_count(self) -> bool:
+        """Whether an absent minute is missing: sparse venues have none without trades, or close."""
+        return self.settings.venue not in self.settings.validation.sparse_venues
+
+    @property
     def costs(self) -> Costs:
         """Costs and capital of the simulations, with the funding rates of the symbol."""
         return replace(costs_of(self.settings), funding=self.funding)
@@ -100,6 +105,7 @@ class OptimizeRequest:
             symbol=self.symbol,
             alpha=self.settings.alpha,
             look=self.look,
+            gaps_count=self.gaps_count,
             settings={name: settings[name] for name in used},
             grids=[list(map(dict, self.long_grid)), list(map(dict, self.recent_grid))],
             trials=sorted(stable_json(values) for values in self.trials),

@@ -57,7 +57,10 @@ def _holds(validation: HistoryValidation, params: dict[str, Any]) -> bool:
 
 
 def folds_table(request: OptimizeRequest, validation: HistoryValidation) -> pa.Table:
-    """Return one row per fold: spans, their gaps, the choice, the result in training and test."""
+    """Return one row per fold: spans, their gaps, the choice, the result in training and test.
+
+    The gaps of a venue that omits minutes are null: an absent candle need not be missing.
+    """
     folds = validation.walk.folds
     columns: dict[str, Any] = {
         **_subject(request, len(folds)),
@@ -72,8 +75,10 @@ def folds_table(request: OptimizeRequest, validation: HistoryValidation) -> pa.T
         ("train", [f.train_gaps for f in folds]),
         ("test", [f.test_gaps for f in folds]),
     ):
-        columns[f"{name}_gaps"] = pa.array([float(gap.places) for gap in gaps], pa.float64())
-        columns[f"{name}_missing"] = pa.array([float(gap.candles) for gap in gaps], pa.float64())
+        counted = request.gaps_count
+        places, missing = zip(*((gap if counted else (None, None)) for gap in gaps), strict=True)
+        columns[f"{name}_gaps"] = pa.array(places, pa.float64())
+        columns[f"{name}_missing"] = pa.array(missing, pa.float64())
     columns |= _measures("train_", [f.in_sample for f in folds])
     columns |= _measures("test_", [f.out_of_sample.metrics for f in folds])
     return pa.table(columns)

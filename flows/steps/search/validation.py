@@ -117,8 +117,8 @@ def validate_long_history(request: OptimizeRequest, candles: CandleColumns) -> H
             "overfitting": None if cut is None else cut.probability,
             "trials": len(request.trials),
             "effective_trials": effective,
-            "gaps": walk.test_gaps.places,
-            "missing_candles": walk.test_gaps.candles,
+            "gaps": walk.test_gaps.places if request.gaps_count else None,
+            "missing_candles": walk.test_gaps.candles if request.gaps_count else None,
         }
         | fill_metrics_of_all(tests, walk.daily_returns, costs).as_dict()
         | asdict(robust),

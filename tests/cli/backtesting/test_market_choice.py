@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -140,3 +141,22 @@ def test_a_market_that_is_not_there_is_refused_in_one_sentence(
     assert sentence in said
     assert said.startswith("error: ")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("venue", "missing"), [("binance_usdm", 60), ("upbit", None)])
+def test_minutes_that_a_venue_omits_are_not_called_missing(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    venue: str,
+    missing: int | None,
+) -> None:
+    data = sample_minutes("BTCUSDT", START, START + timedelta(days=3))
+    holed = pa.concat_tables([data[:3_000], data[3_060:]])
+    put_checked(Lake(tmp_path / "lake"), "BTCUSDT", holed, venue)
+    words = ("--symbol", "BTCUSDT", "--lake", tmp_path / "lake", "--venue", venue)
+    tested = document(monkeypatch, tmp_path, "backtest", *words)
+    searched = document(monkeypatch, tmp_path, "search", *words, "--grid", "k=0.5")
+    assert tested["summary"]["missing_candles"] == searched["missing_candles"] == missing
+    said = capsys.readouterr()
+    assert ("missing" in said.out + said.err) == (missing is not None)

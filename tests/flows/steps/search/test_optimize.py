@@ -136,6 +136,12 @@ def test_windows_with_gaps_are_flagged(
     assert "missing" not in found.sentence
     whole = lake.read(FOLDS, run=found.run).to_pylist()
     assert {row["test_missing"] for row in whole} == {0.0}
+    sparse = settings.validation.model_copy(update={"sparse_venues": ("binance_usdm",)})
+    omitted = search(holed, settings.model_copy(update={"validation": sparse}))
+    assert omitted.entry.out_of_sample["missing_candles"] is None
+    assert "missing" not in omitted.sentence
+    folds = holed.read(FOLDS, run=omitted.run).to_pylist()
+    assert {(row["train_missing"], row["test_gaps"]) for row in folds} == {(None, None)}
 
 
 def test_the_night_simulates_the_emergency_stop_of_live_trades(
