@@ -286,3 +286,11 @@ def test_a_difference_demotes_its_strategy_and_brings_the_release_before_back(
     assert named[1].startswith("beat BTCUSDT ")
     assert differences_by_day(lake, look, "binance_usdm", DAY) == {}, "not known before its end"
     assert data["action"] == "enter"
+
+
+def test_minutes_that_nobody_knows_are_not_compared(ledger: Path) -> None:
+    middle = "select open_time from received_candles order by open_time limit 1 offset 40"
+    change(ledger, f"delete from received_candles where open_time = ({middle})")
+    found = compared(ledger)
+    assert found.differences == ()
+    assert {row["what"] for row in found.rows if row["verdict"] == "not compared"} == {"subject"}

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from flows.settings import ResearchSettings
-from flows.steps.data.candles import load_candles, start_compiling
+from flows.steps.data.candles import start_compiling
 from flows.steps.data.funding import load_funding
 from flows.steps.evidence.live_day import ADOPTED, LiveDay, Row, Stint, Subject, read_live_day
+from flows.steps.evidence.parity_candles import contiguous, has_hole, series_of
 from flows.steps.evidence.parity_table import (
     ParityResult,
     differing,
@@ -85,11 +86,12 @@ def compare_day(
     known_at = min(day + timedelta(days=1), as_of) - timedelta(milliseconds=1)
     whole = tuple({**row, "known_at": known_at} for row in rows)
     known = differing(read_parity(lake, live.day))
-    write_parity(lake, live.day, whole)
     found = ParityResult(live.day, whole)
     new = [row for row in found.differences if key_of_row(row) not in known]
-    # Found again, a difference has moved the pointer already.
-    return replace(found, rolled_back=roll_back(lake, {row["release_id"] for row in new}, as_of))
+    # Found again, a difference has moved the pointer already: a kill between both loses nothing.
+    moved = roll_back(lake, {row["release_id"] for row in new}, as_of)
+    write_parity(lake, live.day, whole)
+    return replace(found, rolled_back=moved)
 
 
 def compare_last_day(lake: Lake, *, as_of: datetime, settings: ResearchSettings) -> ParityResult:
@@ -140,7 +142,7 @@ def _ms(moment: datetime) -> int:
 def _compare_subject(
     lake: Lake, live: LiveDay, subject: Subject, as_of: datetime, settings: ResearchSettings
 ) -> Iterator[dict[str, Any]]:
-    candles = _series(lake, live, subject, as_of)
+    candles = series_of(lake, live, subject, as_of)
     if replaced := live.replaced.get(subject.strategy):
         # A position that was open at the change was decided on with both.
         why = f"the settings replaced {', '.join(sorted(replaced))} of the release"
@@ -165,37 +167,6 @@ def _compare_decisions(
         expected += own
     for decision in compare_decisions([_live_decision(data) for data in signals], expected):
         yield _decision_row(subject, decision, releases[decision.bar_time])
-
-
-def _series(lake: Lake, live: LiveDay, subject: Subject, as_of: datetime) -> CandleColumns:
-    """Candles of a subject up to ``as_of``: as received, else those of the lake."""
-    stored = load_candles(lake, subject.venue, subject.symbol, as_of)
-    received = live.heard.get((subject.venue, subject.symbol), {})
-    rows = {
-        int(time): values
-        for time, *values in zip(
-            stored.open_time.tolist(),
-            stored.open.tolist(),
-            stored.high.tolist(),
-            stored.low.tolist(),
-            stored.close.tolist(),
-            stored.volume.tolist(),
-            strict=True,
-        )
-    }
-    for time, (candle, _) in received.items():
-        rows[time] = [candle.open, candle.high, candle.low, candle.close, candle.volume]
-    times = sorted(rows)
-    columns = np.array([rows[time] for time in times], dtype=np.float64).reshape(-1, 5).T
-    return CandleColumns.of(
-        np.array(times, dtype=np.int64),
-        columns[0],
-        columns[1],
-        columns[2],
-        columns[3],
-        columns[4],
-        MINUTE_MS,
-    )
 
 
 def _plans(lake: Lake, live: LiveDay, subject: Subject) -> Iterator[SubjectPlan]:
@@ -243,7 +214,7 @@ def _expected(live: LiveDay, plan: SubjectPlan, candles: CandleColumns) -> list[
         return []
     needed = Setup.of(strategy, plan.params, MINUTE_MS).history_needed()
     span_ms = max(length * bars for length, bars in needed.items())
-    series = _contiguous(candles, min(due), max(due))
+    series = contiguous(candles, min(due), max(due))
     first = int(series.open_time[0]) if len(series) else min(due)
     if min(due) - first < span_ms:
         raise NocturneError(
@@ -251,6 +222,8 @@ def _expected(live: LiveDay, plan: SubjectPlan, candles: CandleColumns) -> list[
             f" {max(0, min(due) - first) / DAY_MS:.3g} are known without a hole;"
             " run nocturne download"
         )
+    if has_hole(series):
+        raise NocturneError("minutes of the day are not known; run nocturne download")
     stream = decide(strategy, series, plan.params)
     found = []
     for row in np.flatnonzero((stream[:, ACTION] == ENTER) | (stream[:, ACTION] == EXIT)):
@@ -264,15 +237,6 @@ def _expected(live: LiveDay, plan: SubjectPlan, candles: CandleColumns) -> list[
         elif (why := _exit_doubt(live, plan, made)) is not None:
             found.append(replace(made, unheard=why or _killed(stint, made)))
     return found
-
-
-def _contiguous(candles: CandleColumns, first: int, last: int) -> CandleColumns:
-    """The candles up to ``last`` from the end of the last hole before ``first`` on."""
-    until = candles.slice(None, last + MINUTE_MS)
-    jumps = np.flatnonzero(np.diff(until.open_time) != MINUTE_MS)
-    before = jumps[until.open_time[jumps + 1] <= first]
-    begin = int(before[-1]) + 1 if before.size else 0
-    return until.rows(begin, len(until))
 
 
 def _replayed_decision(time: int, out: Any, close: float, side: int) -> MadeDecision:
@@ -342,14 +306,16 @@ def _compare_trade(
     settings: ResearchSettings,
 ) -> dict[str, Any]:
     subject, bar_time = _subject_of(position), _ms(position["bar_time"])
+    if has_hole(candles.slice(bar_time, _ms(position["closed_at"]))):
+        why = "minutes of the trade are not known; run nocturne download"
+        return _row(subject, "trade", bar_time, "not compared", why) | _names(position)
     own = live_trade(position, live.fills[position["id"]], live.orders, candles, funding)
-    series = _contiguous(candles, bar_time, int(candles.open_time[-1]))
+    series = contiguous(candles, bar_time, int(candles.open_time[-1]))
     made = replayed_trade(position, own, series, funding, settings.fee_bps)
     text = f"{own.ended}, {len(own.fills)} fills"
     if made is None:
         reason = "the replay does not enter on this candle"
-        row = _row(subject, "trade", bar_time, "different", reason, text)
-        return row | {"position_id": position["id"], "release_id": position["release_id"]}
+        return _row(subject, "trade", bar_time, "different", reason, text) | _names(position)
     found = compare_trades(own, made, settings.parity.band)
     theirs = f"{made.ended or 'open'}, {len(made.fills)} fills"
     return _row(subject, "trade", bar_time, found.verdict, found.reason, text, theirs) | _figures(
@@ -357,13 +323,16 @@ def _compare_trade(
     )
 
 
+def _names(position: Row) -> dict[str, Any]:
+    return {"position_id": position["id"], "release_id": position["release_id"]}
+
+
 def _figures(found: ComparedTrade, position: Row) -> dict[str, Any]:
     names = ("gap", "fees", "funding", "slippage", "latency", "rest", "delay_ms")
     return {name: getattr(found, name) for name in names} | {
         "live_return": found.live_return,
         "replayed_return": found.replayed_return,
-        "position_id": position["id"],
-        "release_id": position["release_id"],
+        **_names(position),
     }
 
 

@@ -182,6 +182,7 @@ def test_a_second_up_keeps_the_processes_and_duplicates_no_schedule(
         "scan": 1,
         "export-ledger": 1,
         "download": 1,
+        "parity": 1,
     }
 
 
