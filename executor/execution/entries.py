@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from dataclasses import replace
 from decimal import Decimal
 
@@ -18,7 +19,7 @@ from executor.model import ZERO, InstrumentId, OrderKind, OrderState
 from executor.portfolio.portfolio import Holding, Portfolio
 from executor.services import Services
 from executor.strategy.signal import Signal
-from executor.venues.faults import VenueFaultError
+from executor.venues.faults import Rejected, VenueFaultError
 from trading.candles import DAY_MS
 from trading.order_ids import OrderLeg
 from trading.positions.exit_rules import dynamic_leverage
@@ -72,7 +73,8 @@ class EntryHandler:
             price = self._portfolio.slot(signal.symbol).last_price or signal.price
             holding.reserved = verdict.quantity * Decimal(str(price))
             ticket = ticket_for(holding, OrderLeg.ENTRY, event.id, decision_price=signal.price)
-            ticket = replace(ticket, risk=verdict.risk)
+            ticket = replace(ticket, risk=verdict.risk, decided_at=time.monotonic())
+            holding.preparing = True
             entry = self._enter(holding, ticket, verdict.quantity)
             self._services.spawn(f"entry {signal.symbol}", entry)
 
@@ -89,11 +91,15 @@ class EntryHandler:
     async def _leverage_set(self, holding: Holding) -> bool:
         """Make the exchange's leverage that of the entry; without it, nothing is sent."""
         slot, wanted = self._portfolio.slot(holding.symbol), holding.row.leverage
-        if slot.leverage in (0, wanted):
+        venue = self._services.venue_of(holding.symbol)
+        if slot.leverage == wanted or not venue.capabilities.margin:
             return True
         try:
-            await self._services.venue_of(holding.symbol).set_leverage(holding.symbol, wanted)
+            await venue.set_leverage(holding.symbol, wanted)
         except VenueFaultError as fault:
+            if not isinstance(fault, Rejected):
+                # It may have been set: the next entry sets its own.
+                slot.leverage = 0
             reason = f"leverage {wanted} could not be set: {fault}"
             self._services.emit(
                 EventType.ENTRY_REFUSED,
@@ -109,10 +115,17 @@ class EntryHandler:
 
     async def _enter(self, holding: Holding, ticket: Ticket, quantity: Decimal) -> None:
         side = "BUY" if holding.row.side > 0 else "SELL"
-        if not await self._leverage_set(holding):
+        try:
+            ready = await self._leverage_set(holding)
+        finally:
+            holding.preparing = False
+        if not ready:
             self._updates.abandon(holding)
             return
         for _ in range(ENTRY_ATTEMPTS):
+            if holding.closed.is_set():
+                # Given up meanwhile: the symbol is no longer this entry's.
+                return
             sent = await self._orders.send(ticket, side, OrderKind.MARKET, quantity=quantity)
             if sent.result is SendResult.PLACED:
                 await self._fills.wait_settled(sent.client_id)
@@ -124,6 +137,8 @@ class EntryHandler:
                 or not await self._may_repeat(ticket)
             ):
                 break
+            # The price was looked at again: that is a new decision.
+            ticket = replace(ticket, decided_at=None)
         self._updates.abandon(holding)
 
     async def _may_repeat(self, ticket: Ticket) -> bool:

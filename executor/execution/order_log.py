@@ -31,6 +31,8 @@ class Ticket:
     reason: str | None = None
     risk: EntryRisk | None = None
     """Of an entry; its intent records it."""
+    decided_at: float | None = None
+    """Wall time (monotonic) of the decision; None where it is made as the order is sent."""
 
 
 def ticket_for(

@@ -13,7 +13,7 @@ from enum import StrEnum
 from executor.bus.events import EventType
 from executor.execution.order_log import OrderLog, Ticket
 from executor.execution.retry_policy import QUERY_DELAYS_S, RetryStep, after_fault, query_deadline_s
-from executor.ledger.history import NOT_SENT
+from executor.ledger.history import NOT_SENT, NOT_TAKEN
 from executor.ledger.records import OrderRow
 from executor.model import (
     UNANSWERED_STATES,
@@ -28,7 +28,14 @@ from executor.portfolio.position_state import ENTERING_LEGS
 from executor.risk.trading_state import TradingState
 from executor.runtime.histogram import Histogram
 from executor.services import Services
-from executor.venues.faults import InvalidKey, OutcomeUnknown, Rejected, VenueFaultError
+from executor.venues.faults import (
+    InvalidKey,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    Temporary,
+    VenueFaultError,
+)
 from trading.candles import MINUTE_MS
 from trading.order_ids import format_order_id, parse_order_id
 
@@ -116,7 +123,8 @@ class OrderManager(OrderLog):
         self._sent_at.append(self._services.clock.now_ms())
         self.in_flight.add(client_id)
         try:
-            return await self._deliver(order, entry=ticket.leg in ENTERING_LEGS)
+            decided_at = begun if ticket.decided_at is None else ticket.decided_at
+            return await self._deliver(order, decided_at, entry=ticket.leg in ENTERING_LEGS)
         finally:
             self.in_flight.discard(client_id)
             self.latency.observe(time.monotonic() - begun)
@@ -200,13 +208,12 @@ class OrderManager(OrderLog):
             return f"the decision is {age_s:.0f} s old"
         return ""
 
-    async def _deliver(self, order: NewOrder, *, entry: bool) -> SentOrder:
+    async def _deliver(self, order: NewOrder, decided_at: float, *, entry: bool) -> SentOrder:
         attempts = 0
-        begun = time.monotonic()
         while True:
             attempts += 1
             if entry:
-                why = self._held_back(order, time.monotonic() - begun)
+                why = self._held_back(order, time.monotonic() - decided_at)
                 if why:
                     return self._held(order, why)
                 self._awaited(order.symbol)
@@ -275,8 +282,9 @@ class OrderManager(OrderLog):
     def _failed(
         self, order: NewOrder, status: OrderState, fault: VenueFaultError, result: SendResult
     ) -> SentOrder:
+        text = f"{NOT_TAKEN}{fault}" if isinstance(fault, _BESIDE_THE_ORDER) else str(fault)
         for client_id in _ids(order):
-            self.update(client_id, status=status, error=str(fault))
+            self.update(client_id, status=status, error=text)
         if isinstance(fault, InvalidKey):
             self._trading_state.block("key", "the exchange refuses the key")
             self._services.alerts.send(
@@ -342,6 +350,8 @@ class OrderManager(OrderLog):
                 await asyncio.sleep(min(getattr(fault, "retry_after_s", 1.0), 60.0))
 
 
+_BESIDE_THE_ORDER = (RateLimited, Temporary, InvalidKey)
+"""Faults that say nothing about the order itself."""
 _RESULTS = {
     RetryStep.CLOSE_NOW: SendResult.CLOSE_NOW,
     RetryStep.FLAT: SendResult.FLAT,

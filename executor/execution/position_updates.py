@@ -54,7 +54,7 @@ class PositionUpdates:
 
     def abandon(self, holding: Holding) -> None:
         """Free the symbol if its entry has ended without a trade."""
-        if holding.filled or holding.closed.is_set():
+        if holding.filled or holding.preparing or holding.closed.is_set():
             return
         ledger = self._services.ledger
         if any(order.open for order in ledger.orders_of_key(holding.row.key)):

@@ -22,6 +22,8 @@ STOPS = ("stop_loss", "emergency_stop", "liquidation_guard", "liquidation", UNPR
 """Exit reasons after which an instrument cools down."""
 NOT_SENT = "not sent: "
 """How the error of an order begins that was refused here."""
+NOT_TAKEN = "not taken: "
+"""How it begins where a limit of requests, the moment or the key was the reason, not the order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +89,16 @@ class LedgerHistory:
         return int(row[0])
 
     def rejected_entries_since(self, symbol: InstrumentId, since_ms: int) -> int:
-        """Entries of an instrument that the exchange refused; those never sent do not count."""
+        """Entries of an instrument that the exchange refused because of what they are."""
         (row,) = self._rows(
             "select count(*) from orders where venue = ? and symbol = ? and updated_at >= ?"
-            " and leg = 'en' and status = 'rejected' and error not like ?",
+            " and leg = 'en' and status = 'rejected' and error not like ?"
+            " and error not like ?",
             venue_of(symbol),
             symbol_of(symbol),
             since_ms,
             f"{NOT_SENT}%",
+            f"{NOT_TAKEN}%",
         )
         return int(row[0])
 

@@ -41,10 +41,11 @@ def reload_settings(services: Services, file: Path, by: str) -> dict[str, Any]:
         changes = _changes(services.settings, new)
         _refuse_cold(changes)
     except SettingsError as error:
-        log.error("settings not reloaded: %s", error)
-        services.emit(EventType.CONFIG_REFUSED, reason=str(error), by=by)
-        services.alerts.send("settings not reloaded", reason=error)
-        return {"error": str(error)}
+        return _refused(services, str(error), by)
+    except Exception as error:
+        # Whatever a file holds, the positions stay guarded.
+        log.exception("settings not read")
+        return _refused(services, f"{type(error).__name__}: {error}", by)
     if changes:
         services.settings = new
         services.emit(EventType.CONFIG_CHANGED, changes=changes, by=by)
@@ -53,6 +54,13 @@ def reload_settings(services: Services, file: Path, by: str) -> dict[str, Any]:
         )
         log.info("settings changed: %s", changes)
     return {"changed": changes}
+
+
+def _refused(services: Services, reason: str, by: str) -> dict[str, Any]:
+    log.error("settings not reloaded: %s", reason)
+    services.emit(EventType.CONFIG_REFUSED, reason=reason, by=by)
+    services.alerts.send("settings not reloaded", reason=reason)
+    return {"error": reason}
 
 
 def _refuse_cold(changes: Mapping[str, object]) -> None:
@@ -100,14 +108,15 @@ class SettingsWatch:
         try:
             async for _ in awatch(*folders, recursive=False, debounce=SETTLE_MS, step=50):
                 self.look()
-        except (OSError, RuntimeError) as error:
+        except Exception as error:
+            # Also a group of errors, from the library's own tasks.
             log.warning("settings are looked at every %.0f s: %s", POLL_S, error)
         while True:
             await asyncio.sleep(POLL_S)
             self.look()
 
     def look(self) -> None:
-        """Reload when a file differs from the last look."""
+        """Reload when a file differs from the last look; a failure is logged, never raised."""
         stamps = self._stamps()
         changed = [
             file.name
@@ -116,7 +125,11 @@ class SettingsWatch:
         ]
         self._seen = stamps
         if changed:
-            self._reload(f"a change of {' and '.join(changed)}")
+            try:
+                self._reload(f"a change of {' and '.join(changed)}")
+            except Exception:
+                # The executor ends with this loop, and protection with the executor.
+                log.exception("settings not reloaded")
 
     def _stamps(self) -> tuple[tuple[int, int, int] | None, ...]:
         return tuple(map(_stamp, self._files))

@@ -77,13 +77,19 @@ class DailyLossLimit:
             if self.baseline(asset) == 0:
                 # A wallet of the first instrument that is traded from it.
                 self._store(asset, self._portfolio.equity(asset))
+            elif not self._times_known(asset):
+                # A ledger of a version that stored none; its transfers count from now on.
+                self._store(asset, self.baseline(asset))
 
     def transferred(self, wallet: Wallet, amount: Decimal, at_ms: int) -> None:
         """Money paid in or out is no profit or loss; what the baseline has in it is left alone."""
-        name = f"day_baseline_at:{wallet.venue}:{wallet.asset}"
-        counted = int(self._services.ledger.meta(name, "-1"))
+        counted = int(self._services.ledger.meta(_time_name(wallet), "-1"))
         if counted >= 0 and at_ms > counted and self.baseline(wallet.asset) > 0:
             self._write(wallet.asset, self.baseline(wallet.asset) + amount)
+
+    def _times_known(self, asset: str) -> bool:
+        wallets = (wallet for wallet in self._portfolio.wallets if wallet.asset == asset)
+        return any(self._services.ledger.meta(_time_name(wallet)) for wallet in wallets)
 
     def _store(self, asset: str, baseline: Decimal) -> None:
         """Begin from a baseline, with the time of each balance that it was made of."""
@@ -93,7 +99,7 @@ class DailyLossLimit:
             for wallet in self._portfolio.wallets:
                 if wallet.asset == asset:
                     at_ms = self._portfolio.balances_at.get(wallet, self._services.clock.now_ms())
-                    ledger.set_meta(f"day_baseline_at:{wallet.venue}:{asset}", str(at_ms))
+                    ledger.set_meta(_time_name(wallet), str(at_ms))
 
     def _write(self, asset: str, baseline: Decimal) -> None:
         self._services.ledger.set_meta(f"day_baseline:{asset}", format(baseline, "f"))
@@ -134,3 +140,8 @@ class DailyLossLimit:
             EventType.DAILY_LOSS_LIMIT_REACHED, loss=f"{loss:.4f}", limit=str(limit), asset=asset
         )
         self._services.alerts.send("daily loss limit reached", loss=f"{loss:.2%}", asset=asset)
+
+
+def _time_name(wallet: Wallet) -> str:
+    """Name of the time up to which a wallet's transfers are in its asset's baseline."""
+    return f"day_baseline_at:{wallet.venue}:{wallet.asset}"

@@ -48,6 +48,8 @@ class Holding:
     """Best price when the current candle began, if that was seen."""
     second_line: bool = False
     """Whether a crossed protective order still has time to fill."""
+    preparing: bool = False
+    """Whether its entry is about to be sent: no order of it exists yet."""
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:

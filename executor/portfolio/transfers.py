@@ -76,16 +76,19 @@ class Transfers:
         new = SeenTransfer(asset, str(update.change), at_ms, streamed_at=at_ms)
         self._take(venue, seen, new)
 
-    async def look(self, venue: Venue, balances: Mapping[Wallet, Balance]) -> None:
-        """Ask for the list once a minute, and whenever a balance is not the one expected.
-
-        It must be asked after the balances: a transfer that they show is then in the list.
-        """
+    def surprising(self, balances: Mapping[Wallet, Balance]) -> bool:
+        """Whether a balance is not the one that the portfolio expects."""
         known = self._portfolio.balances
-        surprising = any(
+        return any(
             wallet not in known or known[wallet].wallet != balance.wallet
             for wallet, balance in balances.items()
         )
+
+    async def look(self, venue: Venue, *, surprising: bool) -> None:
+        """Ask for the list once a minute, and whenever the balances were surprising.
+
+        It must be asked after the balances: a transfer that they show is then in the list.
+        """
         late = time.monotonic() - self._asked.get(venue.name, -ASK_EVERY_S) >= ASK_EVERY_S
         if surprising or late:
             await self.ask(venue)
@@ -98,6 +101,7 @@ class Transfers:
         """Take what the exchange lists; without an answer, the next look asks again."""
         begin = self._services.clock.now_ms() - DAY_MS
         start = max((t.time - OVERLAP_MS for t in self._seen(venue.name) if t.id), default=begin)
+        self._asked.pop(venue.name, None)
         try:
             listed = await venue.transfers(max(start, begin))
         except VenueFaultError as fault:

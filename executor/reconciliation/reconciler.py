@@ -26,6 +26,9 @@ from trading.order_ids import is_ours
 
 log = logging.getLogger(__name__)
 
+TRANSFERS_WITHIN_S = 2.0
+"""How long a comparison waits for the list of transfers: protection comes after it."""
+
 
 class Reconciler:
     """Compares at start, after each reconnect and every few seconds."""
@@ -85,14 +88,18 @@ class Reconciler:
     async def _compare(self, venue: Venue) -> None:
         portfolio = self._portfolio
         marks = {symbol: slot.changes for symbol, slot in portfolio.slots.items()}
-        asked_at = self._services.clock.now_ms()
+        known, asked_at = dict(portfolio.balances), self._services.clock.now_ms()
         held, orders, balances = await asyncio.gather(
             venue.positions(), venue.open_orders(), venue.balances()
         )
         wallets = {Wallet(venue.name, asset): b for asset, b in balances.items()}
-        await self._transfers.look(venue, wallets)
-        portfolio.balances |= wallets
-        portfolio.balances_at |= dict.fromkeys(wallets, asked_at)
+        surprising = self._transfers.surprising(wallets)
+        # What the stream has said of a wallet meanwhile is newer than this answer.
+        current = {w: b for w, b in wallets.items() if portfolio.balances.get(w) is known.get(w)}
+        # Before anything else is awaited: a deposit that raised the baseline alone is a loss.
+        portfolio.balances |= current
+        portfolio.balances_at |= dict.fromkeys(current, asked_at)
+        await self._look_for_transfers(venue, surprising=surprising)
         self._services.clock.adjust(venue.offset_ms)
         at_venue = {position.symbol: position for position in held}
         for position in held:
@@ -105,6 +112,13 @@ class Reconciler:
             if portfolio.slot(symbol).changes == marks.get(symbol, 0):
                 await self._symbol(symbol, at_venue.get(symbol))
         self._check_orders(venue, orders)
+
+    async def _look_for_transfers(self, venue: Venue, *, surprising: bool) -> None:
+        try:
+            async with asyncio.timeout(TRANSFERS_WITHIN_S):
+                await self._transfers.look(venue, surprising=surprising)
+        except TimeoutError:
+            log.warning("%s: transfers not listed in %.0f s", venue.name, TRANSFERS_WITHIN_S)
 
     async def _symbol(self, symbol: InstrumentId, position: VenuePosition | None) -> None:
         holding = self._portfolio.holding(symbol)

@@ -20,13 +20,17 @@ def load_settings(path: Path, overrides: Mapping[str, Any] | None = None) -> Set
     Relative paths are relative to the file's folder.
 
     Raises:
-        SettingsError: the file is missing, is not TOML, or a setting is unknown or out of bounds.
+        SettingsError: a file cannot be read, is not TOML, or a setting is unknown or out of bounds.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise SettingsError(
             f"settings file {path} cannot be read ({error.strerror}); pass --settings FILE"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"settings file {path} is not UTF-8 text (byte {error.start}); save it as UTF-8"
         ) from error
     try:
         values = tomllib.loads(text)

@@ -26,7 +26,7 @@ def read_overrides(
     """Return the overrides by dotted name; the environment wins over `.env`.
 
     Raises:
-        SettingsError: others can read the `.env` file.
+        SettingsError: others can read the `.env` file, or it cannot be read.
     """
     env_file = settings_file.resolve().parent / ".env"
     known = read_env(env_file) if env_file.exists() else {}

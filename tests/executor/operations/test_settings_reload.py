@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,10 +17,11 @@ import pytest
 from executor.builder import Executor
 from executor.operations.live_notice import announce_overrides
 from executor.operations.settings_reload import SettingsWatch, reload_settings
+from executor.runtime.env_file import read_env
 from executor.settings import VenueSettings, load_settings, read_overrides
 from executor.strategy.runner import plans_for
 from lake.releases import publish, read_current
-from tests.executor.fakes import BTCUSDT, MINUTE, FakeVenue, executor_on, reasons, settled
+from tests.executor.fakes import BTCUSDT, MINUTE, FakeVenue, Said, executor_on, reasons, settled
 from tests.executor.fakes import signal as enter
 from tests.executor.harness import Bench, Replay, utc
 from tests.lake.builders import AS_OF, WALL, candidate, entry
@@ -79,6 +80,38 @@ async def test_a_change_is_refused_whole_with_its_reason(
         assert reason in answer["error"]
         assert executor.services.settings is before
         assert reason in str(events(executor, "config_refused")[0]["reason"])
+
+
+async def test_files_that_are_no_text_are_refused_and_the_settings_stay(tmp_path: Path) -> None:
+    async with executor_on(tmp_path, FakeVenue()) as executor:
+        before, file, env = executor.services.settings, write(tmp_path, ""), tmp_path / ".env"
+        env.write_bytes(b"A=\xff")
+        env.chmod(0o600)
+        answer = reload_settings(executor.services, file, "x")
+        assert answer == {"error": f"{env} is not UTF-8 text (byte 2); save it as UTF-8"}
+        env.unlink()
+        env.mkdir(0o700)
+        answer = reload_settings(executor.services, file, "x")
+        assert answer == {"error": f"{env} cannot be read (Is a directory)"}
+        file.write_bytes(b"\xff")
+        answer = reload_settings(executor.services, file, "x")
+        assert "settings.toml is not UTF-8 text (byte 0)" in answer["error"]
+        assert executor.services.settings is before
+        assert len(events(executor, "config_refused")) == 3
+
+
+async def test_whatever_the_files_raise_is_a_refusal(tmp_path: Path) -> None:
+    async with executor_on(tmp_path, FakeVenue()) as executor:
+        executor.services.alerts = said = Said()
+        file = write(tmp_path, "")
+        file.write_text(f"deep = {'[' * 5_000}")
+        assert reload_settings(executor.services, file, "x").keys() == {"error"}
+        assert len(said.titled("settings not reloaded")) == 1
+
+
+def test_a_file_that_vanishes_before_it_is_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        read_env(tmp_path / ".env")
 
 
 async def test_settings_that_say_the_same_change_nothing(tmp_path: Path) -> None:
@@ -248,3 +281,27 @@ def test_a_stamp_that_has_not_changed_reloads_nothing(tmp_path: Path) -> None:
     watch = SettingsWatch(write(tmp_path, ""), seen.append)
     watch.look()
     assert seen == []
+
+
+async def test_the_watch_survives_its_library_and_a_reload_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_folders: str, **_options: object) -> AsyncIterator[None]:
+        raise ExceptionGroup("tasks", [ValueError("a watch that broke")])
+        yield
+
+    monkeypatch.setattr("watchfiles.awatch", broken)
+    monkeypatch.setattr("executor.operations.settings_reload.POLL_S", 0.01)
+    file, seen = write(tmp_path, ""), asyncio.Queue[str]()
+
+    def failing(by: str) -> None:
+        seen.put_nowait(by)
+        raise ValueError("a reload that fails")
+
+    watching = asyncio.create_task(SettingsWatch(file, failing).run())
+    async with asyncio.timeout(20):
+        for text in ("# one", "# twenty-two"):
+            file.write_text(text)
+            assert await seen.get() == "a change of settings.toml"
+    assert not watching.done()
+    watching.cancel()

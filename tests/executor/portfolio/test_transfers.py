@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from executor.builder import Executor
+from executor.ledger.store import Ledger
 from executor.model import AccountUpdate, Balance, Transfer
 from executor.venues.faults import Temporary
 from tests.executor.fakes import MINUTE, USDT, FakeVenue, executor_on, settled
@@ -139,3 +141,65 @@ async def test_a_loss_counts_where_transfers_cannot_be_listed(tmp_path: Path) ->
         executor.daily_loss.check_all()
         await settled(executor)
         assert executor.daily_loss.reached("USDT")
+
+
+@pytest.mark.parametrize("request_in_progress", ["balances", "transfers"])
+async def test_a_deposit_that_arrives_during_a_comparison_is_no_loss(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_in_progress: str
+) -> None:
+    venue = Paying()
+    async with executor_on(tmp_path, venue, mode="testnet") as executor:
+        await begun(executor)
+        answered = getattr(venue, request_in_progress)
+
+        async def overtaken(*values: int) -> object:
+            monkeypatch.setattr(venue, request_in_progress, answered)
+            answer = await answered(*values)
+            executor.execution_reports.push(
+                AccountUpdate(USDT, True, Decimal(11_000), Decimal(1_000), AT)
+            )
+            while executor.daily_loss.baseline("USDT") != 11_000:
+                await asyncio.sleep(0)
+            return answer
+
+        monkeypatch.setattr(venue, request_in_progress, overtaken)
+        venue.lost = Decimal(1)  # a surprise: transfers are requested
+        async with asyncio.timeout(5):
+            await executor.reconciler.run_once()
+        executor.daily_loss.check_all()
+        await settled(executor)
+        assert executor.portfolio.balance(USDT).wallet == 11_000
+        assert not executor.daily_loss.reached("USDT")
+
+
+async def test_a_list_that_does_not_come_delays_no_comparison(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue = Paying()
+    async with executor_on(tmp_path, venue, mode="testnet") as executor:
+        listed = venue.transfers
+
+        async def silent(start_ms: int) -> list[Transfer] | None:
+            await asyncio.Event().wait()
+            return await listed(start_ms)
+
+        await begun(executor)
+        monkeypatch.setattr(venue, "transfers", silent)
+        monkeypatch.setattr("executor.reconciliation.reconciler.TRANSFERS_WITHIN_S", 0.01)
+        venue.paid = [OUT]
+        async with asyncio.timeout(5):
+            assert await executor.reconciler.run_once()
+        monkeypatch.setattr(venue, "transfers", listed)
+        await executor.reconciler.run_once()
+        assert executor.daily_loss.baseline("USDT") == 9_300, "asked again"
+
+
+async def test_transfers_count_on_the_day_of_an_upgrade(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.set_meta("day", "0")
+    ledger.set_meta("day_baseline:USDT", "10000")
+    async with executor_on(tmp_path, Paying(), ledger=ledger, mode="testnet") as executor:
+        await begun(executor)
+        executor.execution_reports.push(streamed(-700))
+        await settled(executor)
+        assert executor.daily_loss.baseline("USDT") == 9_300

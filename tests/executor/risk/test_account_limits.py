@@ -17,7 +17,15 @@ from executor.risk.account_state import OpenBet
 from executor.risk.correlation import correlation_reasons
 from executor.risk.market_shock import market_move
 from executor.settings import RiskSettings
-from executor.venues.faults import InsufficientMargin, Rejected
+from executor.venues.faults import (
+    Banned,
+    InsufficientMargin,
+    InvalidKey,
+    RateLimited,
+    Rejected,
+    Temporary,
+    VenueFaultError,
+)
 from tests.executor.fakes import (
     BTCUSDT,
     ETHUSDT,
@@ -247,6 +255,29 @@ async def test_entries_that_were_never_sent_are_no_refusals(tmp_path: Path) -> N
             executor.trading_state.blocks.clear()
         count = executor.services.ledger.history.rejected_entries_since(BTCUSDT, 0)
         assert (count, len(executor.services.ledger.orders_of_key(key_of(1)))) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        RateLimited("fapiPrivatePostOrder: not sent, blocked for 3.0 s", 3.0),
+        Banned("code -1003: banned", 60.0),
+        Temporary("code -1008: busy"),
+        InvalidKey("code -2015: Invalid API-key"),
+    ],
+)
+async def test_faults_beside_the_order_are_no_refusals_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: VenueFaultError
+) -> None:
+    monkeypatch.setattr("executor.execution.retry_policy.RETRY_DELAYS_S", ())
+    venue = FakeVenue()
+    venue.faults = [fault]
+    async with executor_on(tmp_path, venue) as executor:
+        signal(executor)
+        await settled(executor)
+        (order,) = executor.services.ledger.orders_of_key(key_of(1))
+        assert (order.status, order.error) == ("rejected", f"not taken: {fault}")
+        assert executor.services.ledger.history.rejected_entries_since(BTCUSDT, 0) == 0
 
 
 def key_of(bar: int) -> str:
