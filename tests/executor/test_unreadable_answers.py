@@ -88,7 +88,7 @@ async def test_reconciliation_looks_up_an_intent_that_lost_its_sender(
         venue.mute = True
         deliver = executor.order_manager._deliver
 
-        async def dies(order: NewOrder, **_: object) -> Any:
+        async def dies(order: NewOrder, *_: object, **__: object) -> Any:
             await venue.place(order)
             raise RuntimeError("the sender died")
 
