@@ -82,6 +82,7 @@ TRADING = Room(
     "trading",
     "the domain: no I/O, no clock, no network",
     (
+        ("models",),
         ("research",),
         ("ensemble", "market_making", "simulation"),
         ("strategies", "ict", "positions"),

@@ -31,6 +31,8 @@ from numba.core.registry import cpu_target
 
 SOURCE_ROOT = Path(__file__).parents[1]
 CACHE_VARIABLE = "NOCTURNE_CACHE"
+WITHOUT_KERNELS = ("models",)
+"""Folders of the domain that no kernel comes from or reads: changing them compiles nothing."""
 
 
 def default_cache_dir() -> Path:
@@ -42,9 +44,14 @@ def default_cache_dir() -> Path:
 
 
 def source_key(root: Path = SOURCE_ROOT) -> str:
-    """Hash of every Python file below ``root``, numba's version and the processor's name."""
+    """Hash of the Python files below ``root``, numba's version and the processor's name.
+
+    What lies in `WITHOUT_KERNELS` stands above every kernel and is no part of it.
+    """
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
+        if path.relative_to(root).parts[0] in WITHOUT_KERNELS:
+            continue
         digest.update(path.relative_to(root).as_posix().encode() + b"\0")
         digest.update(path.read_bytes() + b"\0")
     digest.update(numba.__version__.encode() + b"\0")

@@ -1,0 +1,1 @@
+"""What models learn and how: labels, families, calibration, drift. No kernels live here."""
