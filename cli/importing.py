@@ -53,7 +53,7 @@ def folder(
 ) -> None:
     """Import a folder of own files: SYMBOL.csv, SYMBOL-1m.feather, SYMBOL.parquet, archive ZIPs.
 
-    Columns of Binance, freqtrade, TradingView, Upbit and KRX are known. Folders named `spot`,
+    Columns of Binance, freqtrade, TradingView, MetaTrader, Upbit and KRX are known. Folders `spot`,
     `usdm`, `upbit` or `krx` say the venue, folders such as `candles_1m` the interval.
 
     Example: nocturne import folder ~/candles --venue binance_spot

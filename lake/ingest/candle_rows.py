@@ -7,27 +7,21 @@ refuses it at the first (`strict_columns`). Rows count from 0 as in the file.
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
 from lake.contract import TIME
 from lake.ingest.formats.columns import CANDLES, PRICES
 from lake.ingest.formats.frames import UNREADABLE
-from trading.candles import CandleColumns, Floats
+from trading.candles import CandleColumns
 from trading.errors import DataError
-from trading.market.candle_checks import describe_impossible, impossible_rows, refuse_impossible
+from trading.market.candle_checks import checked_candles, describe_impossible, impossible_rows
 
 _REFUSED_KEY = b"nocturne.refused"
 _OHLCV = CANDLES[1:]
-
-# Milliseconds of the year 2286; microseconds are larger from April 1970 on.
-_LARGEST_MS = 10_000_000_000_000
-
-Flags = npt.NDArray[np.bool_]
 
 
 class Refused(NamedTuple):
@@ -81,38 +75,9 @@ def strict_columns(frame: pl.DataFrame) -> CandleColumns:
         raise DataError(f"a value in row {frame[UNREADABLE].arg_max()} is no number")
     times = frame["open_time"].to_numpy(writable=True)
     columns = {name: frame[name].to_numpy(writable=True) for name in _OHLCV}
-    strange = (times < 0) | (times >= _LARGEST_MS)
-    if strange.any():
-        row = int(np.argmax(strange))
-        raise DataError(f"open_time in row {row} is {times[row]}, no time since 1970")
-    for name in PRICES:
-        _refuse(name, columns[name], ~(columns[name] > 0.0), "a price above 0")
-    _refuse("volume", columns["volume"], ~(columns["volume"] >= 0.0), "a volume of 0 or more")
-    refuse_impossible(*(columns[name] for name in PRICES))
-    if np.any(np.diff(times) <= 0):
-        order = np.argsort(times, kind="stable")
-        times = times[order]
-        columns = {name: values[order] for name, values in columns.items()}
-        _refuse_duplicates(times, order)
-    opens, highs, lows, closes, volumes = (columns[name] for name in _OHLCV)
+    prices = (columns["open"], columns["high"], columns["low"], columns["close"])
+    times, (opens, highs, lows, closes), volumes = checked_candles(times, prices, columns["volume"])
     return CandleColumns.of(times, opens, highs, lows, closes, volumes)
-
-
-def _refuse(name: str, values: Floats, bad: Flags, needed: str) -> None:
-    bad = bad | ~np.isfinite(values)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise DataError(f"{name} in row {row} is {values[row]}; {needed} is needed")
-
-
-def _refuse_duplicates(times: Any, rows: Any) -> None:
-    same = np.flatnonzero(np.diff(times) == 0)
-    if same.size:
-        first = int(same[0])
-        moment = np.datetime64(int(times[first]), "ms")
-        raise DataError(
-            f"rows {rows[first]} and {rows[first + 1]} both open at {moment}Z; remove the duplicate"
-        )
 
 
 def _refuse_untimed(frame: pl.DataFrame) -> None:

@@ -75,7 +75,12 @@ def discover(folder: Path, venue: str, layout: Layout = "any") -> Iterator[Sourc
     The layout ``freqtrade`` leaves out what is not named as freqtrade names its data.
     """
     for path in sorted(folder.rglob("*")):
-        if path.name.startswith(".") or not path.is_file():
+        if path.name.startswith(".") or path.is_dir():
+            continue
+        if not path.is_file():
+            if format_of(path) or path.suffix.lower() == ".zip":
+                name = path.relative_to(folder).as_posix()
+                yield UnusableFile(path, name, "it is a link to a file that does not exist")
             continue
         file = _Named(path, path.relative_to(folder).as_posix(), _places(folder, path))
         ending = format_of(path)
@@ -86,7 +91,7 @@ def discover(folder: Path, venue: str, layout: Layout = "any") -> Iterator[Sourc
                 continue
         if layout == "freqtrade":
             continue
-        if path.suffix == ".zip":
+        if path.suffix.lower() == ".zip":
             yield _archive(file, venue)
         elif path.name == "instruments.json":
             yield Source(path, file.name, "instruments")
@@ -112,7 +117,7 @@ def _venue(places: list[str], default: str) -> str:
 
 def _archive(file: _Named, venue: str) -> Source | UnusableFile:
     path, name = file.path, file.name
-    match = _ARCHIVE_NAME.match(path.name)
+    match = _ARCHIVE_NAME.match(path.name.removesuffix(path.suffix) + ".zip")
     if match is None:
         return UnusableFile(path, name, "its name is not SYMBOL-INTERVAL-YYYY-MM.zip")
     refused = next((_NOT_TRADED[place] for place in file.places if place in _NOT_TRADED), "")

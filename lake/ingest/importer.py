@@ -135,8 +135,9 @@ def _plan(
     for source in chosen:
         try:
             places = _partitions_of(source, as_of, months)
-        except DataError as error:
-            reports.append(_report(source, "failed", reason=str(error)))
+        except (DataError, OSError) as error:
+            reason = _unreadable(error) if isinstance(error, OSError) else str(error)
+            reports.append(_report(source, "failed", reason=reason))
             continue
         if not places:
             reports.append(_report(source, "ahead", reason=f"not before {iso(as_of)}"))
@@ -176,7 +177,7 @@ def _import_unit(lake: Lake, unit: _Unit, as_of: datetime, files: FileCache) -> 
         except NocturneError as error:
             reports.append(_report(source, "failed", reason=str(error)))
         except OSError as error:
-            reports.append(_report(source, "failed", reason=f"it cannot be read: {error.strerror}"))
+            reports.append(_report(source, "failed", reason=_unreadable(error)))
     if not any(read.table.num_rows for read in reads):
         reports += [_report(read.source, "ahead", reason=read.note) for read in reads]
         return _Outcome(tuple(reports), False)
@@ -338,6 +339,10 @@ def _ranked(table: pa.Table, rank: int, contract: Table) -> pa.Table:
         key = pc.binary_join_element_wise(key, times, "@")
     ranks = pa.array(np.full(table.num_rows, rank), pa.int64())
     return table.append_column("_key", key).append_column("_rank", ranks)
+
+
+def _unreadable(error: OSError) -> str:
+    return f"it cannot be read: {error.strerror or error}"
 
 
 def _report(source: Source, status: Status, rows: int = 0, reason: str = "") -> FileReport:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import lzma
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -74,8 +75,10 @@ def _only_csv(data: bytes, stem: str = "") -> bytes:
                     f"it holds the data of {inside}, its name says {stem}; download it again"
                 )
             return archive.read(names[0])
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
         raise DataError(f"the ZIP is damaged ({error}); download it again") from error
+    except (NotImplementedError, RuntimeError) as error:  # an unknown compression, a password
+        raise DataError(f"the ZIP cannot be unpacked ({error}); download it again") from error
 
 
 def read_funding_archive(data: bytes) -> pa.Table:
@@ -121,14 +124,14 @@ def read_instruments(path: Path) -> Instruments:
             )
             for symbol in data["symbols"]
         ]
+        columns = {
+            field.name: pa.array([row[field.name] for row in rows], field.type)
+            for field in RAW_INSTRUMENTS.schema
+        }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"it is not a snapshot of instruments ({error!r})") from error
     if venue not in VENUES:
         raise DataError(f"the venue '{venue}' is not known; known are {', '.join(VENUES)}")
-    columns = {
-        field.name: pa.array([row[field.name] for row in rows], field.type)
-        for field in RAW_INSTRUMENTS.schema
-    }
     return Instruments(venue, time, pa.table(columns, schema=RAW_INSTRUMENTS.schema))
 
 
@@ -149,9 +152,14 @@ def _instrument(
         "step_size": str(lot["stepSize"]),
         "min_quantity": str(lot["minQty"]),
         "max_quantity": str(lot["maxQty"]),
-        "market_max_quantity": filters.get("MARKET_LOT_SIZE", {}).get("maxQty"),
-        "min_notional": least.get("notional", least.get("minNotional")),
-        "maker_fee": fees.get("makerCommissionRate"),
-        "taker_fee": fees.get("takerCommissionRate"),
+        "market_max_quantity": _text(filters.get("MARKET_LOT_SIZE", {}).get("maxQty")),
+        "min_notional": _text(least.get("notional", least.get("minNotional"))),
+        "maker_fee": _text(fees.get("makerCommissionRate")),
+        "taker_fee": _text(fees.get("takerCommissionRate")),
         "margin_brackets": None if brackets is None else json.dumps(brackets, sort_keys=True),
     }
+
+
+def _text(value: object) -> str | None:
+    """Return a decimal as text; some files write it as a number."""
+    return None if value is None else str(value)

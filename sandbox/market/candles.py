@@ -17,7 +17,7 @@ from sandbox.engines.common.money import to_multiple
 from sandbox.market.intervals import bar_start, bar_starts, next_start
 from trading.candles import MINUTE_MS
 from trading.errors import DataError
-from trading.market.candle_checks import enclosing, refuse_impossible, to_milliseconds
+from trading.market.candle_checks import checked_candles, enclosing, to_milliseconds
 from trading.market.symbols import check_symbol
 
 Floats = npt.NDArray[np.float64]
@@ -130,28 +130,46 @@ def series_of(symbol: str, table: pa.Table, path: Path, *, traded: bool = True) 
             f"a candle file has the columns {', '.join(COLUMNS)}"
         )
     times = milliseconds(table.column("open_time"), path)
-    columns = [np.asarray(table.column(name).to_numpy(), dtype=np.float64) for name in COLUMNS[1:]]
     if len(times) == 0:
         raise DataError(f"{path}: has no candle; give a file with at least one")
-    if not np.all(np.diff(times) > 0):
-        raise DataError(f"{path}: open_time is not strictly increasing; sort it, drop duplicates")
-    if not all(np.all(np.isfinite(column)) for column in columns):
-        raise DataError(f"{path}: holds a price or volume that is not a number")
+    columns = [_numbers(table, name, path) for name in COLUMNS[1:]]
     opens, highs, lows, closes, volumes = columns
     if pa.float32() in table.schema.types:
         highs, lows = enclosing(opens, highs, lows, closes)
     try:
-        refuse_impossible(opens, highs, lows, closes)
+        times, (opens, highs, lows, closes), volumes = checked_candles(
+            times, (opens, highs, lows, closes), volumes
+        )
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     return Series(symbol, times, opens, highs, lows, closes, volumes)
 
 
+def _numbers(table: pa.Table, name: str, path: Path) -> Floats:
+    column = table.column(name)
+    kind = column.type
+    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
+        raise DataError(f"{path}: column '{name}' is {kind}; numbers are needed")
+    _refuse_missing(column, name, path)
+    return np.asarray(column.to_numpy(), dtype=np.float64)
+
+
+def _refuse_missing(column: pa.ChunkedArray, name: str, path: Path) -> None:
+    if column.null_count:
+        row = column.is_null().to_pylist().index(True)
+        raise DataError(f"{path}: column '{name}' has no value in row {row}")
+
+
 def milliseconds(column: pa.ChunkedArray, path: Path) -> npt.NDArray[np.int64]:
     """Convert a column of times to ms UTC."""
+    _refuse_missing(column, "open_time", path)
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
         return np.asarray(column.to_numpy(), dtype=np.int64)
+    if pa.types.is_floating(column.type):
+        numbers = column.to_numpy()
+        if np.all(np.isfinite(numbers)) and not np.any(numbers % 1.0):
+            column = pa.chunked_array([numbers.astype(np.int64)])
     if not pa.types.is_integer(column.type):
         raise DataError(f"{path}: open_time is {column.type}; it must be a UTC timestamp or ms")
     try:

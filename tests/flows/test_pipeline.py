@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from lake.releases import read_current, read_release
 from lake.store import Lake
 from lake.tables import FEATURES, QUARANTINE, RELATIVE
 from tests.flows.sample import AS_OF, break_prices, write_sample, write_settings
+from tests.lake.ingest.broken_files import BROKEN, LINK, write_broken
 from trading.errors import DataError, ParameterError, SettingsError
 
 
@@ -38,7 +40,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FlowResult, l
     folder = tmp_path_factory.mktemp("night")
     sample = write_sample(folder / "sample", ("BTCUSDT", "ETHUSDT"))
     break_prices(sample, "ETHUSDT")
-    (sample / "BTCUSDT-1m-2025-04.zip").write_bytes(b"PK half an archive")
+    write_broken(sample / "broken")
     lines: list[str] = []
     result = _launch("nightly", folder, symbols=("BTCUSDT", "ETHUSDT"), lines=lines)
     return folder, result, lines
@@ -70,14 +72,18 @@ def test_the_night_names_every_file_that_it_could_not_use(
     night: tuple[Path, FlowResult, list[str]],
 ) -> None:
     _, result, lines = night
-    name = "BTCUSDT-1m-2025-04.zip"
-    assert result.message.endswith(f"; not usable: {name}")
-    assert [path for path, _ in result.unusable] == [name]
-    assert any(f"not usable: {name}: the ZIP is damaged" in line for line in lines)
-    report = Path(result.results["report"]).read_text(encoding="utf-8")
-    assert f"{name}: the ZIP is damaged" in report
+    words = {f"broken/{name}": text for name, (_, text) in BROKEN.items()}
+    words[f"broken/{LINK}"] = "it is a link to a file"
+    assert {path for path, _ in result.unusable} == words.keys()
+    report = unescape(Path(result.results["report"]).read_text(encoding="utf-8"))
     note = markdown("nightly", result.message, result.left_out, {}, result.unusable)
-    assert f"| {name} | the ZIP is damaged" in note
+    for name, text in words.items():
+        assert name in result.message.partition("; not usable: ")[2]
+        (line,) = [line for line in lines if f"not usable: {name}: " in line]
+        assert text in line
+        reason = line.partition(f"not usable: {name}: ")[2]
+        assert f"{name}: {reason}" in report
+        assert f"| {name} | {reason} |" in note
 
 
 def test_bad_rows_go_to_quarantine_with_their_reason(

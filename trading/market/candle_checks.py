@@ -1,4 +1,4 @@
-"""Checks of raw candles that every reader shares: the unit of times, and impossible prices."""
+"""Checks of raw candles that every reader shares: the unit of times, and what a row may hold."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import numpy.typing as npt
 from trading.candles import MINUTE_MS, Floats, Integers
 from trading.errors import DataError
 
+Prices = tuple[Floats, Floats, Floats, Floats]
+"""Open, high, low and close."""
+
 # Units by magnitude: first value, end, factor to and from milliseconds. Each spans 1973 to 2286.
 _UNITS = (
     (10**8, 10**10, 1_000, 1),
@@ -17,6 +20,8 @@ _UNITS = (
     (10**14, 10**16, 1, 1_000),
     (10**17, 9 * 10**18, 1, 1_000_000),
 )
+# The year 2286; as microseconds it is April 1970.
+_LARGEST_MS = 10_000_000_000_000
 # A float32 holds 24 bits: rounding moves a price by less than this share.
 _FLOAT32_STEP = 2.0**-23
 
@@ -55,7 +60,10 @@ def to_milliseconds(times: Integers) -> Integers:
 def _early_milliseconds(times: Integers) -> bool:
     if int(times.min()) < 0 or int(times.max()) >= 10**11:
         return False
-    return not np.any(np.diff(times) % MINUTE_MS) and (len(times) > 1 or times[0] < 10**8)
+    steps = np.diff(times)
+    if np.any(steps % MINUTE_MS):
+        return False
+    return bool(steps.any()) if len(steps) else int(times[0]) < 10**8
 
 
 def impossible_rows(
@@ -85,6 +93,49 @@ def refuse_impossible(opens: Floats, highs: Floats, lows: Floats, closes: Floats
     if outside.any():
         row = int(np.argmax(outside))
         raise DataError(describe_impossible(row, opens, highs, lows, closes))
+
+
+def checked_candles(
+    times: Integers, prices: Prices, volumes: Floats
+) -> tuple[Integers, Prices, Floats]:
+    """Return ascending candles; ``times`` are ms, ``prices`` open, high, low and close.
+
+    Raises `DataError`, without the name of the file, for the first row that is wrong: a time out of
+    range, a price that is not above 0, a volume below 0, what is no number, a high or low that does
+    not enclose its candle, two candles of one time. Rows count from 0 as in the file.
+    """
+    strange = (times < 0) | (times >= _LARGEST_MS)
+    if strange.any():
+        row = int(np.argmax(strange))
+        raise DataError(f"open_time in row {row} is {times[row]}, no time since 1970")
+    for name, column in zip(("open", "high", "low", "close"), prices, strict=True):
+        _refuse(name, column, ~(column > 0.0), "a price above 0")
+    _refuse("volume", volumes, ~(volumes >= 0.0), "a volume of 0 or more")
+    opens, highs, lows, closes = prices
+    refuse_impossible(opens, highs, lows, closes)
+    if np.any(np.diff(times) <= 0):
+        order = np.argsort(times, kind="stable")
+        times, volumes = times[order], volumes[order]
+        prices = (opens[order], highs[order], lows[order], closes[order])
+        _refuse_duplicates(times, order)
+    return times, prices, volumes
+
+
+def _refuse(name: str, values: Floats, bad: npt.NDArray[np.bool_], needed: str) -> None:
+    bad = bad | ~np.isfinite(values)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise DataError(f"{name} in row {row} is {values[row]}; {needed} is needed")
+
+
+def _refuse_duplicates(times: Integers, rows: npt.NDArray[Any]) -> None:
+    same = np.flatnonzero(np.diff(times) == 0)
+    if same.size:
+        first = int(same[0])
+        moment = np.datetime64(int(times[first]), "ms")
+        raise DataError(
+            f"rows {rows[first]} and {rows[first + 1]} both open at {moment}Z; remove the duplicate"
+        )
 
 
 def enclosing(opens: Floats, highs: Floats, lows: Floats, closes: Floats) -> tuple[Floats, Floats]:

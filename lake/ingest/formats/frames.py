@@ -11,9 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
-from lake.ingest.formats.columns import CANDLES, FLOWS, FUNDING, PRICES, roles_of
+from lake.ingest.formats.columns import (
+    CANDLES,
+    FLOWS,
+    FUNDING,
+    PRICES,
+    date_and_time,
+    roles_of,
+)
 from lake.ingest.formats.scans import first_line, scan
 from lake.ingest.formats.times import times_of
 from trading.candles import Integers
@@ -22,6 +30,10 @@ from trading.market.candle_checks import enclosing
 
 UNREADABLE = "unreadable"
 """Marks rows with a text where a number belongs; the column is there only if a file has texts."""
+
+# 1,234.5 and 1234.50; then 1.234,5 and 1234,50. Only 1,234 could be either: thousands.
+_ENGLISH = r"^-?([1-9]\d{0,2}(,\d{3})+(\.\d+)?|\d+\.(\d{1,2}|\d{4,}))$"
+_CONTINENTAL = r"^-?([1-9]\d{0,2}(\.\d{3})+,\d+|[1-9]\d{0,2}(\.\d{3}){2,}|\d+,\d+)$"
 
 
 def read_candle_frame(path: Path) -> pl.DataFrame:
@@ -71,17 +83,28 @@ def _read(source: Path | bytes, needed: Sequence[str], optional: Sequence[str]) 
 
 
 def _frame(lazy: pl.LazyFrame, needed: Sequence[str], optional: Sequence[str]) -> pl.DataFrame:
-    roles = roles_of(_names(lazy), needed, optional)
+    names = _names(lazy)
+    roles = roles_of(names, needed, optional)
     wanted = lazy.select(pl.col(name).alias(role) for role, name in roles.items())
+    apart = date_and_time(names)
+    if apart is not None:
+        day, clock = (pl.col(name).cast(pl.String).str.strip_chars() for name in apart)
+        both = pl.when(clock.str.contains(r"^\d{1,2}:\d{2}")).then(day + " " + clock)
+        wanted = lazy.select(
+            both.otherwise(pl.col(roles[needed[0]]).cast(pl.String)).alias(needed[0]),
+            *(pl.col(name).alias(role) for role, name in roles.items() if role != needed[0]),
+        )
     try:
         frame = wanted.collect(engine="streaming")
     except OSError as error:
         raise DataError(f"it cannot be read to its end: {first_line(error)}") from error
     time, *numbers = roles
+    frame = _without_blank_rows(frame)
+    decimal_comma = _has_decimal_comma(frame, numbers)
     times = times_of(frame[time], roles[time])
     if frame.height and times.null_count() == frame.height:
         raise DataError(f"column '{roles[time]}' holds '{frame[time][0]}', which is no time")
-    columns = [times, *(_numbers(frame[role], roles[role]) for role in numbers)]
+    columns = [times, *(_numbers(frame[role], roles[role], decimal_comma) for role in numbers)]
     result = pl.DataFrame(columns)
     texts = [role for role in numbers if frame[role].dtype == pl.String]
     if texts:
@@ -99,10 +122,39 @@ def _names(lazy: pl.LazyFrame) -> list[str]:
     return lazy.collect_schema().names()
 
 
-def _numbers(column: pl.Series, name: str) -> pl.Series:
+def _without_blank_rows(frame: pl.DataFrame) -> pl.DataFrame:
+    """Drop what empty lines at the end of a file leave behind."""
+    if not frame.height or frame.row(-1)[0] is not None:
+        return frame
+    filled = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series().to_numpy()
+    return frame.head(int(np.flatnonzero(filled)[-1]) + 1) if filled.any() else frame
+
+
+def _has_decimal_comma(frame: pl.DataFrame, numbers: Sequence[str]) -> bool:
+    """Tell whether the texts write 1234.5 as 1234,5; `DataError` if some do and some do not."""
+    comma = point = ""
+    for role in numbers:
+        if frame[role].dtype != pl.String:
+            continue
+        texts = frame[role].str.strip_chars()
+        english = texts.str.contains(_ENGLISH).fill_null(False)
+        continental = texts.str.contains(_CONTINENTAL).fill_null(False)
+        comma = comma or next(iter(texts.filter(continental & ~english)), "")
+        point = point or next(iter(texts.filter(english & ~continental)), "")
+    if comma and point:
+        raise DataError(
+            f"it writes numbers as '{comma}' and as '{point}'; write all of them with a point"
+        )
+    return bool(comma)
+
+
+def _numbers(column: pl.Series, name: str, decimal_comma: bool) -> pl.Series:
     kind = column.dtype
     if kind == pl.String:
-        column = column.str.strip_chars().str.replace_all(",", "")
+        column = column.str.strip_chars()
+        if decimal_comma:
+            column = column.str.replace_all(".", "", literal=True).str.replace(",", ".")
+        column = column.str.replace_all(",", "")
     elif not (kind.is_numeric() or kind == pl.Null):
         raise DataError(f"column '{name}' is {kind}; numbers are needed")
     column = column.cast(pl.Float64, strict=False)

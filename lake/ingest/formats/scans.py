@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import os
+import re
 import zlib
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -21,8 +23,13 @@ from lake.ingest.formats.columns import (
 )
 from trading.errors import DataError
 
-SUFFIXES = (".csv", ".csv.gz", ".feather", ".parquet", ".json", ".json.gz")
-_SEPARATORS = (",", ";", "\t")
+SUFFIXES = (".csv", ".csv.gz", ".feather", ".parquet", ".json", ".json.gz", ".jsonl")
+_SEPARATORS = (",", ";", "\t", "|")
+_CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
+# MetaTrader's export without a header.
+_METATRADER_ORDER = ("date", "time", *CANDLES[1:])
+# Lines above the header: the address of the site, or a remark.
+_REMARKS = ("http://", "https://", "#")
 
 
 def format_of(path: Path) -> str:
@@ -46,6 +53,9 @@ def scan(path: Path | bytes, *, numbers: bool = True) -> pl.LazyFrame:
             return _scan_csv(data, numbers=numbers) if kind == ".csv.gz" else _scan_json(data)
         if kind == ".json":
             return _scan_json(path.read_bytes())
+        if kind == ".jsonl":
+            lines = path.read_bytes().splitlines()
+            return _scan_json(b"[" + b",".join(line for line in lines if line.strip()) + b"]")
         if kind == ".csv":
             return _scan_csv(path, numbers=numbers)
     except (pl.exceptions.PolarsError, OSError, EOFError, ValueError, zlib.error) as error:
@@ -64,24 +74,30 @@ def _scan_csv(source: Path | bytes, *, numbers: bool = True) -> pl.LazyFrame:
     if not head.strip():
         raise DataError("the CSV is empty")
     if not _is_utf8(head):
-        source = _from_korean(source if isinstance(source, bytes) else source.read_bytes())
+        source = _as_utf8(source if isinstance(source, bytes) else source.read_bytes())
         head = source[: 1 << 16]
-    lines = head.decode("utf-8", "ignore").removeprefix("\ufeff").lstrip().split("\n", 2)
-    first = lines[0]
+    lines = head.decode("utf-8", "ignore").removeprefix("\ufeff").lstrip().split("\n", 9)
+    remarks = 0
+    while remarks < len(lines) - 1 and lines[remarks].startswith(_REMARKS):
+        remarks += 1
+    first = lines[remarks]
     separator = max(_SEPARATORS, key=first.count)
-    names = [name.strip().strip('"') for name in first.strip().split(separator)]
+    names = [name.strip().strip('"') for name in first.rstrip("\r\n ").split(separator)]
     header = not _is_number(names[1] if len(names) > 1 else names[0])
-    if not header:
+    if _CLOCK.fullmatch(names[1] if len(names) > 1 else "") and len(names) >= 7:
+        names, header = list(_METATRADER_ORDER) + [f"x{n}" for n in range(7, len(names))], False
+    elif not header:
         if len(names) < len(CANDLES) or len(names) > len(BINANCE_ORDER):
             raise DataError(f"the CSV has no header and {len(names)} columns; give {KNOWN_FORMATS}")
         names = list(BINANCE_ORDER[: len(names)])
     names = _distinct(names)
     _refuse_torn(source, separator, len(names))
-    sample = lines[min(int(header), len(lines) - 1)].strip().split(separator)
+    above = remarks + int(header)
+    sample = lines[min(above, len(lines) - 1)].strip().split(separator)
     return pl.scan_csv(
         source,
         has_header=False,  # the names are ours: Polars would rename repeated ones
-        skip_lines=int(header),
+        skip_lines=above,
         separator=separator,
         schema=_kinds(names, sample) if numbers else dict.fromkeys(names, pl.String()),
         truncate_ragged_lines=True,
@@ -135,10 +151,16 @@ def _is_utf8(head: bytes) -> bool:
 
 
 def _scan_json(data: bytes) -> pl.LazyFrame:
-    """Read a list of rows (freqtrade, Binance's klines) or of objects."""
+    """Read a list of rows (freqtrade, Binance's klines) or of objects, or an object of lists."""
     import orjson
 
     rows = orjson.loads(data)
+    if isinstance(rows, dict):
+        lists = {name: values for name, values in rows.items() if isinstance(values, list)}
+        if lists and len({len(values) for values in lists.values()}) == 1:
+            return pl.LazyFrame(
+                {name: pl.Series(name, values, strict=False) for name, values in lists.items()}
+            )
     if not isinstance(rows, list) or not rows:
         raise DataError("the JSON is no list of candles, or an empty one")
     if all(isinstance(row, dict) for row in rows):
@@ -152,10 +174,11 @@ def _scan_json(data: bytes) -> pl.LazyFrame:
     return pl.LazyFrame({name: pl.Series(name, values, strict=False) for name, values in columns})
 
 
-def _from_korean(data: bytes) -> bytes:
-    """Return a text in the Korean encoding of Windows as UTF-8."""
+def _as_utf8(data: bytes) -> bytes:
+    """Return a text in UTF-16 or in the Korean encoding of Windows as UTF-8."""
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        return data.decode("cp949").encode()
+        return data.decode("utf-16" if wide else "cp949").encode()
     except UnicodeDecodeError as error:
         raise DataError("the CSV is no text in UTF-8; save it in UTF-8") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,57 @@ def test_every_door_names_the_row_whose_high_is_below_its_low(tmp_path: Path, se
     assert (file.status, file.reason.split(":")[0]) == ("failed", f"row {first}")
     for read in (read_candles, read_series):
         with pytest.raises(DataError, match=f"BTCUSDT.parquet: row {first}: high .* is below low"):
+            read(path)
+
+
+def _set(name: str, value: Any) -> Callable[[dict[str, Any], int], None]:
+    def change(columns: dict[str, Any], row: int) -> None:
+        columns[name][row] = value
+
+    return change
+
+
+def _scaled(name: str, factor: float) -> Callable[[dict[str, Any], int], None]:
+    def change(columns: dict[str, Any], row: int) -> None:
+        columns[name][row] *= factor
+
+    return change
+
+
+WRONG_VALUES: dict[str, tuple[Callable[[dict[str, Any], int], None], str]] = {
+    "open above high": (_scaled("open", 1.5), "row {row}: high"),
+    "close above high": (_scaled("close", 1.01), "row {row}: high"),
+    "open below low": (_scaled("open", 0.9), "row {row}: low"),
+    "close below low": (_scaled("close", 0.5), "row {row}: low"),
+    "high below all": (_scaled("high", 0.5), "row {row}: high"),
+    "low above all": (_scaled("low", 1.2), "row {row}: high .* is below low"),
+    "a low of zero": (_set("low", 0.0), "low in row {row} is 0.0"),
+    "a negative low": (_set("low", -1.0), "low in row {row} is -1.0"),
+    "a negative close": (_set("close", -99.0), "close in row {row} is -99.0"),
+    "an open of zero": (_set("open", 0.0), "open in row {row} is 0.0"),
+    "no close": (_set("close", None), "column 'close' has no value in row {row}"),
+    "no volume": (_set("volume", None), "column 'volume' has no value in row {row}"),
+    "no time": (_set("open_time", None), "column 'open_time' has no value in row {row}"),
+    "an infinite high": (_set("high", float("inf")), "high in row {row} is inf"),
+    "an infinite volume": (_set("volume", float("inf")), "volume in row {row} is inf"),
+    "a close that is no number": (_set("close", float("nan")), "close in row {row} is nan"),
+    "a volume that is no number": (_set("volume", float("nan")), "volume in row {row} is nan"),
+    "a negative volume": (_set("volume", -0.001), "volume in row {row} is -0.001"),
+    "a minute twice": (_set("open_time", ms(START)), "rows 0 and {row} both open at"),
+    "a time before 1970": (_set("open_time", -60_000), "open_time in row {row} is -60000"),
+    "a time of 2300": (_set("open_time", 10_420_000_000_000), "open_time in row {row} is 1042"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_VALUES)
+def test_every_door_refuses_a_wrong_value_in_the_same_words(tmp_path: Path, kind: str) -> None:
+    change, words = WRONG_VALUES[kind]
+    columns = plain(300)
+    row = 1 + sum(map(ord, kind)) % 299
+    change(columns, row)
+    path = write(tmp_path / "source", columns)
+    for read in (read_candles, read_series):
+        with pytest.raises(DataError, match=rf"BTCUSDT.parquet:? {words.format(row=row)}"):
             read(path)
 
 

@@ -10,7 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lake.ingest.candle_files import read_candle_table, read_candles
@@ -66,6 +69,67 @@ def texts(form: str, header: str = "time,open,high,low,close,Volume") -> str:
     return "\n".join([header, *lines]) + "\n"
 
 
+def lines(form: str, header: str = "", *, comma: bool = False) -> bytes:
+    """Write a row a line; ``form`` names ``t`` (a moment), ``o``, ``h``, ``l``, ``c`` and ``v``."""
+    written = [header] if header else []
+    for time, *numbers in rows():
+        texts = [str(number).replace(".", ",") if comma else str(number) for number in numbers]
+        moment = datetime.fromtimestamp(time / 1000, UTC)
+        written.append(
+            form.format(t=moment, ms=int(time), **dict(zip("ohlcv", texts, strict=True)))
+        )
+    return ("\n".join(written) + "\n").encode()
+
+
+def indexed(name: str | None) -> pa.Table:
+    """Return what pandas writes for candles whose times are the index."""
+    data = frame("when").to_pandas()
+    times = pd.to_datetime(data.pop("when"), unit="ms", utc=True)
+    data.index = pd.DatetimeIndex(times.array, name=name)
+    return pa.Table.from_pandas(data)
+
+
+def written(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+def typed(kind: pa.DataType, number: pa.DataType | None = None) -> bytes:
+    """Return a Parquet file whose times, and numbers if given, have another type."""
+    names = ("open", "high", "low", "close", "volume")
+    times, *numbers = zip(*rows(), strict=True)
+    if pa.types.is_dictionary(kind):
+        moments = [datetime.fromtimestamp(time / 1000, UTC).isoformat() for time in times]
+        column = pa.array(moments).dictionary_encode()
+    else:
+        in_seconds = kind in (pa.int32(), pa.float64())
+        column = pa.array([int(time) // (1000 if in_seconds else 1) for time in times])
+        column = column.cast(kind)
+    others = [pa.array(values).cast(number or pa.float64()) for values in numbers]
+    return written(pa.table([column, *others], names=["open_time", *names]))
+
+
+def upbit() -> bytes:
+    """Return Upbit's own answer: newest first, beside each candle the time of its last trade."""
+    answer = [
+        {
+            "market": "KRW-BTC",
+            "candle_date_time_utc": f"{datetime.fromtimestamp(time / 1000, UTC):%Y-%m-%dT%H:%M:%S}",
+            "opening_price": opens,
+            "high_price": high,
+            "low_price": low,
+            "trade_price": close,
+            "timestamp": time + 59_123,
+            "candle_acc_trade_price": volume * close,
+            "candle_acc_trade_volume": volume,
+        }
+        for time, opens, high, low, close, volume in reversed(rows())
+    ]
+    return json.dumps(answer).encode()
+
+
+PLAIN = "{ms},{o},{h},{l},{c},{v}"
 HEADER = (
     "open_time,open,high,low,close,volume,close_time,quote_volume,count,"
     "taker_buy_volume,taker_buy_quote_volume,ignore\n"
@@ -137,6 +201,84 @@ FILES: dict[str, tuple[str, bytes]] = {
         ),
     ),
     "rows in any order": ("x.csv", frame().reverse().write_csv().encode()),
+    "MetaTrader": (
+        "x.csv",
+        lines(
+            "{t:%Y.%m.%d}\t{t:%H:%M:%S}\t{o}\t{h}\t{l}\t{c}\t17\t{v}\t2",
+            "<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>",
+        ),
+    ),
+    "MetaTrader without a header": ("x.csv", lines("{t:%Y.%m.%d},{t:%H:%M},{o},{h},{l},{c},{v}")),
+    "a day and a time of day": (
+        "x.csv",
+        lines("{t:%Y%m%d};{t:%H:%M:%S};{o};{h};{l};{c};{v}", "Date;Time;Open;High;Low;Close;Vol"),
+    ),
+    "digits alone": ("x.csv", lines("{t:%Y%m%d %H%M%S};{o};{h};{l};{c};{v}")),
+    "an address above the header": (
+        "x.csv",
+        lines(
+            "{ms},{t:%Y-%m-%d %H:%M:%S},BTCUSDT,{o},{h},{l},{c},{v},5.5,10",
+            "https://data.example.com\n"
+            "unix,date,symbol,open,high,low,close,Volume BTC,Volume USDT,tradecount",
+        ),
+    ),
+    "a volume by its unit": (
+        "x.csv",
+        lines(PLAIN + ",1.5", "Timestamp,Open,High,Low,Close,Volume_(BTC),Volume_(Currency)"),
+    ),
+    "decimal commas": (
+        "x.csv",
+        lines(
+            "{t:%Y-%m-%d %H:%M};{o};{h};{l};{c};{v}", "time;open;high;low;close;volume", comma=True
+        ),
+    ),
+    "thousands with commas": (
+        "x.csv",
+        lines('{ms},"{o}","{h}","{l}","{c}","{v}"', "time,open,high,low,close,volume"),
+    ),
+    "an offset of hours": (
+        "x.csv",
+        lines("{t:%Y-%m-%d %H:%M:%S}+00,{o},{h},{l},{c},{v}", "time,open,high,low,close,volume"),
+    ),
+    "one letter a name": ("x.csv", lines(PLAIN, "t,o,h,l,c,v")),
+    "OKX": ("x.csv", lines(PLAIN + ",1.0,1.0,1", "ts,o,h,l,c,vol,volCcy,volCcyQuote,confirm")),
+    "Bybit": ("x.csv", lines(PLAIN + ",5.5", "start_at,open,high,low,close,volume,turnover")),
+    "bars between the columns": (
+        "x.csv",
+        lines(PLAIN.replace(",", "|"), "time|open|high|low|close|volume"),
+    ),
+    "UTF-16": (
+        "x.csv",
+        lines(PLAIN, "time,open,high,low,close,volume").decode().encode("utf-16"),
+    ),
+    "empty lines at the end": (
+        "x.csv",
+        lines(PLAIN, "time,open,high,low,close,volume") + b"\n\n\n",
+    ),
+    "an index without a name, as CSV": (
+        "x.csv",
+        lines("{t:%Y-%m-%d %H:%M:%S}+00:00,{o},{h},{l},{c},{v}", ",open,high,low,close,volume"),
+    ),
+    "an index without a name": ("x.parquet", written(indexed(None))),
+    "an index with a name": ("x.parquet", written(indexed("Date"))),
+    "Upbit's answer": ("x.json", upbit()),
+    "lists by name": (
+        "x.json",
+        json.dumps(
+            {
+                "s": "ok",
+                **{n: list(v) for n, v in zip("tohlcv", zip(*rows(), strict=True), strict=True)},
+            }
+        ).encode(),
+    ),
+    "a JSON a line": ("x.jsonl", frame("time").write_ndjson().encode()),
+    "seconds of 32 bits": ("x.parquet", typed(pa.int32())),
+    "unsigned milliseconds": ("x.parquet", typed(pa.uint64())),
+    "seconds as fractions": ("x.parquet", typed(pa.float64())),
+    "times as texts": ("x.parquet", typed(pa.string())),
+    "times as categories": ("x.parquet", typed(pa.dictionary(pa.int32(), pa.string()))),
+    "numbers as texts": ("x.parquet", typed(pa.int64(), pa.string())),
+    "decimals": ("x.parquet", typed(pa.int64(), pa.decimal128(20, 8))),
 }
 
 
@@ -232,12 +374,46 @@ BAD = {
         pl.concat([frame(), frame()[5:6]]).write_csv().encode(),
         "x.csv: rows 5 and 240 both open at 2025-01-01T00:05",
     ),
+    "numbers written in two ways": (
+        "x.csv",
+        b"time;open;high;low;close;volume\n2025-01-01 00:00;1,5;2,5;0,5;1,5;10.25\n",
+        "x.csv writes numbers as '1,5' and as '10.25'",
+    ),
+    "times that a spreadsheet rounded": (
+        "x.csv",
+        lines(PLAIN.replace("{ms}", "1.73569E+12"), "time,open,high,low,close,volume"),
+        "holds '1.73569E\\+12', a number that a spreadsheet rounded",
+    ),
     "a negative price": (
         "x.csv",
         frame().with_columns(-pl.col("low")).write_csv().encode(),
         "x.csv: low in row 0 is -",
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers"),
+    [
+        (("1,5", "65,000", "0,25"), (1.5, 65.0, 0.25)),
+        (("1.234,5", "1.234", "12"), (1_234.5, 1_234.0, 12.0)),
+        (("1,234.5", "65,000", "12"), (1_234.5, 65_000.0, 12.0)),
+        (("1,234,567", "65,000", "3"), (1_234_567.0, 65_000.0, 3.0)),
+        (("65,000", "1,234", "500"), (65_000.0, 1_234.0, 500.0)),
+        (("1.234", "2.5", "65,000"), (1.234, 2.5, 65_000.0)),
+        (("1.234.567", "65,5", "3"), (1_234_567.0, 65.5, 3.0)),
+    ],
+)
+def test_a_comma_is_read_as_the_whole_file_writes_it(
+    tmp_path: Path, texts: tuple[str, ...], numbers: tuple[float, ...]
+) -> None:
+    prices = [
+        f"2025-01-01 00:0{n};{text};{text};{text};{text};{text}" for n, text in enumerate(texts)
+    ]
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join(["time;open;high;low;close;volume", *prices]) + "\n")
+    candles = read_candles(path)
+    assert tuple(candles.close) == tuple(candles.volume) == numbers
 
 
 @pytest.mark.parametrize("name", BAD)

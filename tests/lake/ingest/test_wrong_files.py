@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 from lake.ingest.importer import import_folder
 from lake.ingest.reports import ImportReport
 from lake.store import Lake
-from lake.tables import RAW_CANDLES
+from lake.tables import RAW_CANDLES, RAW_INSTRUMENTS
+from tests.flows.sample import SAMPLE
+from tests.lake.ingest.broken_files import write_broken
 from tests.lake.ingest.test_formats import HEADER, klines
 
 NOW = datetime(2025, 2, 1, tzinfo=UTC)
@@ -102,6 +105,70 @@ def test_a_checksum_that_is_none_is_no_licence(tmp_path: Path, checksum: str, en
     path.write_text(checksum + ending, encoding="utf-8")
     _, reason = imported(folder, Lake(tmp_path / "lake"))
     assert "its CHECKSUM says" in reason
+
+
+def test_every_broken_file_is_named_and_the_good_one_is_imported(tmp_path: Path) -> None:
+    words = write_broken(tmp_path / "source")
+    put(tmp_path / "source", GOOD, zipped(f"{GOOD}.csv", klines()))
+    lake = Lake(tmp_path / "lake")
+    for _ in range(2):
+        report = import_folder(lake, tmp_path / "source", NOW)
+        failed = {file.path: file.reason for file in report.failed}
+        assert failed.keys() == words.keys()
+        for name, text in words.items():
+            assert text in failed[name], name
+            assert "\n" not in failed[name]
+        assert [part.values["symbol"] for part in lake.partitions(RAW_CANDLES)] == ["ETHUSDT"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"symbols": None},
+        {"symbols": [{}]},
+        {"symbols": [{"symbol": "A", "filters": []}]},
+        {"symbols": "BTCUSDT"},
+        {"venue": "moon"},
+        {"venue": None},
+        {"time": "noon"},
+        {"time": None},
+        {"leverageBrackets": [{}]},
+        {"leverageBrackets": {"a": 1}},
+        {"commissionRates": [1]},
+        {"commissionRates": [{"symbol": 1}]},
+    ],
+    ids=str,
+)
+def test_instruments_of_another_kind_are_named_and_the_candles_imported(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    folder = tmp_path / "source"
+    put(folder, GOOD, zipped(f"{GOOD}.csv", klines()))
+    snapshot = json.loads((SAMPLE / "instruments.json").read_text())
+    (folder / "instruments.json").write_text(json.dumps({**snapshot, **change}))
+    report = import_folder(Lake(tmp_path / "lake"), folder, NOW)
+    assert {file.path: file.status for file in report.files if "instr" not in file.path} == {
+        f"futures/um/monthly/klines/{GOOD}.zip": "imported"
+    }
+    if change != {"commissionRates": [{"symbol": 1}]}:
+        (failed,) = report.failed
+        assert failed.path == "instruments.json"
+        assert "\n" not in failed.reason
+
+
+def test_fees_and_sizes_written_as_numbers_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    snapshot = json.loads((SAMPLE / "instruments.json").read_text())
+    snapshot["commissionRates"] = [
+        {"symbol": "BTCUSDT", "makerCommissionRate": 0.0002, "takerCommissionRate": 0}
+    ]
+    snapshot["time"] = "2025-01-01T00:00:00Z"
+    (folder / "instruments.json").write_text(json.dumps(snapshot))
+    lake = Lake(tmp_path / "lake")
+    assert import_folder(lake, folder, NOW).failed == ()
+    rows = {row["symbol"]: row for row in lake.read(RAW_INSTRUMENTS).to_pylist()}
+    assert (rows["BTCUSDT"]["maker_fee"], rows["BTCUSDT"]["taker_fee"]) == ("0.0002", "0")
 
 
 @pytest.mark.parametrize("minutes", [1, 59, 60, 360, 719, 1440])
