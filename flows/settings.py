@@ -176,7 +176,8 @@ class ParitySettings(BaseModel):
 class TrainingSettings(BaseModel):
     """How much the models learn from; see `docs/learning.md`.
 
-    Beyond ``pool_above`` symbols one model is trained for all, on at most ``pool_rows`` rows.
+    Beyond ``pool_above`` symbols one model is trained for all, on at most ``pool_rows`` rows. With
+    ``search_minutes`` each model's family, parameters and features are searched for so long.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -184,6 +185,9 @@ class TrainingSettings(BaseModel):
     window_days: int = Field(default=90, ge=14, le=3650)
     pool_above: int = Field(default=20, ge=0, le=10_000)
     pool_rows: int = Field(default=400_000, ge=10_000, le=10_000_000)
+    volatility_family: Literal["har", "ridge", "lightgbm", "forest"] = "lightgbm"
+    direction_family: Literal["ridge", "logistic", "lightgbm", "forest"] = "lightgbm"
+    search_minutes: float = Field(default=0.0, ge=0, le=1440)
 
 
 class ValidationSettings(BaseModel):

@@ -20,9 +20,19 @@ TARGETS = {
 BASELINES = {
     "har": "HAR (Corsi, 2009)",
     "last": "same as the last hour",
+    "ridge": "ridge on all features",
     "reversal": "reversal of the last hour",
+    "momentum": "momentum of the last hour",
+    "hold": "hold, without costs",
     "every_hour": "the model without its cost filter",
     "flat": "no trade",
+}
+FAMILIES = {
+    "har": "HAR",
+    "ridge": "ridge",
+    "logistic": "logistic",
+    "lightgbm": "LightGBM",
+    "forest": "random forest",
 }
 SCORES = {"r2": "R²", "auc": "AUC", "net_bp": "Net, bp per trade"}
 SIGNED = frozenset({"net_bp"})
@@ -59,6 +69,8 @@ def model_view(card: Row) -> ModelView:
         why=why(card),
         facts=(
             Fact("model", model),
+            Fact("family", FAMILIES.get(str(card.get("family")), "LightGBM")),
+            Fact("recipes tried", formats.whole(card["scores"].get("trials") or 1)),
             Fact("features", formats.whole(len(card["features"]))),
             Fact("rows", formats.whole(card["rows"])),
             Fact("trained on", formats.span(card["train_from"], card["train_to"])),
@@ -67,7 +79,9 @@ def model_view(card: Row) -> ModelView:
         metrics=score_grid(card["scores"]),
         verdicts=tables.verdict_grid(card["verdicts"]),
         folds=model_folds(f"{key}-folds", card["folds"]),
-        importance=importance_grid(card["importance"][:TOP_FEATURES], described),
+        importance=importance_grid(
+            card["importance"][:TOP_FEATURES], card.get("shap", ()), described
+        ),
     )
 
 
@@ -141,9 +155,12 @@ def model_fold(fold: Row) -> FoldBar:
     )
 
 
-def importance_grid(importance: Sequence[Row], described: Mapping[str, str]) -> TableView | None:
-    """Show which features the model used, as a share of the total gain."""
+def importance_grid(
+    importance: Sequence[Row], shap: Sequence[Row], described: Mapping[str, str]
+) -> TableView | None:
+    """Show which features the model used: shares of the gain, and of the mean |SHAP value|."""
     biggest = max((float(entry["gain"]) for entry in importance), default=0.0) or 1.0
+    moved = {str(entry["feature"]): float(entry["share"]) for entry in shap}
     rows = tuple(
         (
             Cell(str(entry["feature"]), hint=described.get(str(entry["feature"]), "")),
@@ -151,8 +168,9 @@ def importance_grid(importance: Sequence[Row], described: Mapping[str, str]) -> 
                 formats.percent(entry["gain"], 1),
                 share=round(float(entry["gain"]) / biggest, 4),
             ),
+            Cell(formats.percent(moved.get(str(entry["feature"]), 0.0), 1)),
         )
         for entry in importance
     )
-    caption = "Feature importance, share of the total gain"
-    return TableView(("Feature", "Gain"), rows, caption=caption) if rows else None
+    caption = "Feature importance: shares of the total gain, and of the mean absolute SHAP value"
+    return TableView(("Feature", "Gain", "SHAP"), rows, caption=caption) if rows else None

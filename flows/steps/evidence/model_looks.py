@@ -25,7 +25,7 @@ from flows.steps.models.settings import ModelLook
 from lake.store import Lake
 from trading.research.evidence.budget import NEW_DAYS
 
-RULES = "2"
+RULES = "3"
 """Version of how models are fitted and traded; another one is another hypothesis."""
 
 

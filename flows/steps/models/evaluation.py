@@ -1,4 +1,4 @@
-"""Walk-forward of one target: fit each fold, score it beside the baselines, apply the gate."""
+"""Evaluate one target: walk forward, score the folds beside the baselines, apply the gate."""
 
 from __future__ import annotations
 
@@ -9,26 +9,44 @@ from typing import Any
 
 import numpy as np
 
-from flows.steps.models import boosting
-from flows.steps.models.boosting import BoostedModel
-from flows.steps.models.dataset import HORIZON_MS, Dataset, Floats, Integers
+from flows.steps.models.dataset import HORIZON_MS, Dataset, Floats
+from flows.steps.models.explanation import shares
 from flows.steps.models.gate import Superiority, direction_verdicts, volatility_verdicts
 from flows.steps.models.leakage import leak_verdict
-from flows.steps.models.scores import TradeScore, auc, better_than, daily_gains, r_squared, trade
+from flows.steps.models.scores import auc, better_than, correlation, daily_gains, r_squared
 from flows.steps.models.settings import FoldScore, ModelLook, TrainSettings
-from flows.steps.models.split import Split, last_window, walk_forward
+from flows.steps.models.split import last_window
 from flows.steps.models.superiority import loss_probability, superiority
-from trading.errors import ParameterError
+from flows.steps.models.walk import (
+    DIRECTION,
+    VOLATILITY,
+    Forecast,
+    fit_target,
+    forecast_with,
+    held,
+    joined,
+    task_of,
+    tests_of,
+    trades_of,
+    walk,
+)
+from trading.models.families import FittedModel, Recipe, parameters
 from trading.research.gates import GateVerdict
 
 Scores = dict[str, float | None]
+OPPONENTS = ("last", "har")
+"""Of a volatility model; ridge is shown beside them."""
 
 
 @dataclass(frozen=True)
 class EvaluatedModel:
-    """The model for a release, trained on the last window, and evidence out-of-sample."""
+    """The model for a release, trained on the last window, and evidence out-of-sample.
 
-    final: BoostedModel
+    ``shap`` is each feature's share of the mean absolute SHAP value over the last window.
+    """
+
+    family: str
+    final: FittedModel
     params: Mapping[str, Any]
     rows: int
     train_from: int
@@ -36,63 +54,67 @@ class EvaluatedModel:
     scores: Scores
     folds: tuple[FoldScore, ...]
     verdicts: tuple[GateVerdict, ...]
-
-
-def evaluate_target(data: Dataset, target: str, settings: TrainSettings) -> EvaluatedModel:
-    """Evaluate ``volatility_1h`` or ``direction_1h``; `ParameterError` for another target."""
-    evaluators: dict[str, Callable[[Dataset, TrainSettings], EvaluatedModel]] = {
-        "volatility_1h": evaluate_volatility,
-        "direction_1h": evaluate_direction,
-    }
-    if target not in evaluators:
-        raise ParameterError(
-            f"there is no model target '{target}'; choose from {', '.join(evaluators)}"
-        )
-    return evaluators[target](data, settings)
+    shap: Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class _Forecast:
-    """Out-of-sample forecasts of one fold, and of the baselines on the same rows.
+class Chosen:
+    """What to evaluate: a recipe, and the daily results of the other recipes that were tried.
 
-    ``test`` has no features: forecasts of all folds are kept, their rows are those of the history.
+    ``trials`` [trial, day] are as long as the chosen one's own results, and count in the gate.
     """
 
-    split: Split
-    test: Dataset
-    model: Floats
-    baselines: Mapping[str, Floats]
+    recipe: Recipe
+    trials: Floats | None = None
+
+    @property
+    def tried(self) -> int:
+        """Number of recipes that were tried, the chosen one included."""
+        return 1 if self.trials is None else 1 + len(self.trials)
 
 
-def evaluate_volatility(data: Dataset, settings: TrainSettings) -> EvaluatedModel:
+def evaluate_target(
+    data: Dataset, target: str, settings: TrainSettings, chosen: Chosen | None = None
+) -> EvaluatedModel:
+    """Evaluate ``volatility_1h`` or ``direction_1h``; `ParameterError` for another target."""
+    task_of(target)
+    evaluators: dict[str, Callable[[Dataset, TrainSettings, Chosen], EvaluatedModel]] = {
+        VOLATILITY: _evaluate_volatility,
+        DIRECTION: _evaluate_direction,
+    }
+    return evaluators[target](data, settings, chosen or Chosen(settings.recipe(target)))
+
+
+def daily_results(forecasts: Sequence[Forecast], target: str, settings: TrainSettings) -> Floats:
+    """Return what the gate tests, day by day: net results, or gains over the best opponent."""
+    if target == DIRECTION:
+        return trades_of(forecasts, settings, edge=settings.edge).daily
+    tests = tests_of(forecasts)
+    other = tests.log_volatility - joined(forecasts, _best(_volatility_scores(forecasts)))
+    return daily_gains(tests.log_volatility - joined(forecasts), other, tests.times)
+
+
+def _best(scores: Scores) -> str:
+    """Return the opponent of a volatility model with the highest R²."""
+    return max(reversed(OPPONENTS), key=lambda name: scores[f"r2_{name}"] or 0.0)
+
+
+def _evaluate_volatility(data: Dataset, settings: TrainSettings, chosen: Chosen) -> EvaluatedModel:
     """Evaluate log volatility of the next hour against the last hour's and HAR."""
-    forecasts = []
-    for split in walk_forward(data, settings.split):
-        train, test = data.take(split.train), data.take(split.test)
-        model = boosting.fit_volatility(train.x, train.log_volatility, data.features)
-        baselines = {
-            "last": test.column("log_rv_4"),
-            "har": boosting.fit_har(train.x, train.log_volatility, data.features).predict(
-                test.x, data.features
-            ),
-        }
-        forecast = model.predict(test.x)
-        forecasts.append(_Forecast(split, test.labels_only(), forecast, baselines))
+    forecasts = walk(data, VOLATILITY, chosen.recipe, settings)
     folds = [_volatility_scores([forecast]) for forecast in forecasts]
     scores = _volatility_scores(forecasts)
-    best = max(("har", "last"), key=lambda name: scores[f"r2_{name}"] or 0.0)
-    actual = np.concatenate([f.test.log_volatility for f in forecasts])
-    errors = actual - np.concatenate([f.model for f in forecasts])
-    others = {
-        name: actual - np.concatenate([f.baselines[name] for f in forecasts])
-        for name in forecasts[0].baselines
-    }
-    times = np.concatenate([f.test.times for f in forecasts])
+    best = _best(scores)
+    tests = tests_of(forecasts)
+    actual, times = tests.log_volatility, tests.times
+    errors = actual - joined(forecasts)
+    others = {name: actual - joined(forecasts, name) for name in OPPONENTS}
     probability = better_than(errors, others[best], times)
     # Errors as results: the model's against each baseline's.
     own = daily_gains(errors, others[best], times)
     opponents = {name: own - daily_gains(errors, other, times) for name, other in others.items()}
-    tested = _tested(settings.looks.get("volatility_1h", ModelLook()), data.symbol, own, opponents)
+    look = settings.looks.get(VOLATILITY, ModelLook())
+    tested = _tested(look, data.symbol, own, opponents, chosen.trials)
     better = [(fold["r2"] or 0.0) > (fold[f"r2_{best}"] or 0.0) for fold in folds]
     verdicts = volatility_verdicts(
         r2=_number(scores["r2"]),
@@ -107,50 +129,49 @@ def evaluate_volatility(data: Dataset, settings: TrainSettings) -> EvaluatedMode
         "probability_better": _known(probability),
         "better_folds": float(np.mean(better)),
         "p_value": _known(tested.p_value),
+        "trials": float(chosen.tried),
     }
-    last = last_window(data, settings.split)
-    final = boosting.fit_volatility(last.x, last.log_volatility, data.features)
-    params = boosting.parameters(boosting.VOLATILITY_PARAMS)
-    return _evaluated(last, final, params, scores, _fold_scores(forecasts, folds), verdicts)
+    return _evaluated(data, VOLATILITY, settings, chosen, (forecasts, folds, scores), verdicts)
 
 
-def _volatility_scores(forecasts: Sequence[_Forecast]) -> Scores:
-    actual = np.concatenate([f.test.log_volatility for f in forecasts])
-    symbols = np.concatenate([f.test.symbols for f in forecasts])
+def _volatility_scores(forecasts: Sequence[Forecast]) -> Scores:
+    tests = tests_of(forecasts)
+    actual, symbols = tests.log_volatility, tests.symbols
     scores: Scores = {
         "test_rows": float(len(actual)),
-        "r2": _known(r_squared(actual, np.concatenate([f.model for f in forecasts]), symbols)),
+        "r2": _known(r_squared(actual, joined(forecasts), symbols)),
     }
     for name in forecasts[0].baselines:
-        baseline = np.concatenate([f.baselines[name] for f in forecasts])
-        scores[f"r2_{name}"] = _known(r_squared(actual, baseline, symbols))
+        scores[f"r2_{name}"] = _known(r_squared(actual, joined(forecasts, name), symbols))
     return scores
 
 
-def evaluate_direction(data: Dataset, settings: TrainSettings) -> EvaluatedModel:
-    """Evaluate the next hour's return against reversal and no trade.
+def _evaluate_direction(data: Dataset, settings: TrainSettings, chosen: Chosen) -> EvaluatedModel:
+    """Evaluate the next hour's return against reversal, momentum, holding and no trade.
 
     A forecast is traded when it exceeds the cost filter.
     """
-    forecasts = []
-    for split in walk_forward(data, settings.split):
-        train, test = data.take(split.train), data.take(split.test)
-        expected = _direction_forecast(train, test)
-        reversal = -np.nan_to_num(test.column("ret_4"))
-        baselines = {"reversal": reversal}
-        forecasts.append(_Forecast(split, test.labels_only(), expected, baselines))
+    forecasts = walk(data, DIRECTION, chosen.recipe, settings)
     folds = [_direction_scores([forecast], settings) for forecast in forecasts]
     scores = _direction_scores(forecasts, settings)
-    own = _trades(forecasts, settings, edge=settings.edge)
-    reversal_score = _trades(forecasts, settings, baseline="reversal")
-    best = max(("reversal", reversal_score.total), ("flat", 0.0), key=lambda entry: entry[1])
+    own = trades_of(forecasts, settings, edge=settings.edge)
+    rivals = {
+        "hold": held(forecasts),
+        **{name: trades_of(forecasts, settings, baseline=name) for name in forecasts[0].baselines},
+    }
+    totals = [("flat", 0.0), *((name, rival.total) for name, rival in rivals.items())]
+    best = max(totals, key=lambda entry: entry[1])
     positive = float(np.mean([(fold["total_return"] or 0.0) > 0 for fold in folds]))
-    opponents = {"flat": np.zeros(len(own.daily)), "reversal": reversal_score.daily}
-    look = settings.looks.get("direction_1h", ModelLook())
-    tested = _tested(look, data.symbol, own.daily, opponents)
+    opponents = {"flat": np.zeros(len(own.daily)), **{n: r.daily for n, r in rivals.items()}}
+    look = settings.looks.get(DIRECTION, ModelLook())
+    tested = _tested(look, data.symbol, own.daily, opponents, chosen.trials)
     found, alarm = _number(scores["auc"]), settings.limits.direction_leak
+
+    def forecast(train: Dataset, test: Dataset) -> Floats:
+        return forecast_with(fit_target(train, DIRECTION, chosen.recipe), test)
+
     verdicts = direction_verdicts(
-        leak=leak_verdict(data, settings.split, _direction_forecast, found, alarm),
+        leak=leak_verdict(data, settings.split, forecast, found, alarm),
         score=own,
         best_baseline=best[1],
         baseline=best[0],
@@ -158,68 +179,53 @@ def evaluate_direction(data: Dataset, settings: TrainSettings) -> EvaluatedModel
         superiority=tested,
         limits=settings.limits,
     )
-    scores |= {"positive_folds": positive, "p_value": _known(tested.p_value)}
-    last = last_window(data, settings.split)
-    final = boosting.fit_direction(last.x, last.log_return, last.features, last.times)
-    params = boosting.parameters(boosting.DIRECTION_PARAMS)
-    return _evaluated(last, final, params, scores, _fold_scores(forecasts, folds), verdicts)
-
-
-def _direction_forecast(train: Dataset, test: Dataset) -> Floats:
-    """Return the expected return of each test row's next hour."""
-    model = boosting.fit_direction(train.x, train.log_return, train.features, train.times)
-    return model.predict(test.x)
+    scores |= {
+        "positive_folds": positive,
+        "p_value": _known(tested.p_value),
+        "trials": float(chosen.tried),
+    }
+    return _evaluated(data, DIRECTION, settings, chosen, (forecasts, folds, scores), verdicts)
 
 
 def _tested(
-    look: ModelLook, symbol: str, daily: Floats, opponents: Mapping[str, Floats]
+    look: ModelLook,
+    symbol: str,
+    daily: Floats,
+    opponents: Mapping[str, Floats],
+    trials: Floats | None,
 ) -> Superiority:
     """Test a model against its opponents; between looks the p-value is that of the last one."""
     if look.p_values is None:
-        p_value = superiority(daily, opponents, look.alpha)
+        p_value = superiority(daily, opponents, look.alpha, trials)
     else:
         p_value = look.p_values.get(symbol, float("nan"))
-    return Superiority(p_value, look.alpha, loss_probability(daily), look.taken)
+    return Superiority(p_value, look.alpha, loss_probability(daily, trials), look.taken)
 
 
-def _trades(
-    forecasts: Sequence[_Forecast],
-    settings: TrainSettings,
-    *,
-    edge: float = 0.0,
-    baseline: str | None = None,
-) -> TradeScore:
-    """Return the model's trades beyond ``edge`` × the cost, or a baseline's at every hour."""
-    values = [f.model if baseline is None else f.baselines[baseline] for f in forecasts]
-    forecast = np.concatenate(values)
-    least = 0.0 if baseline else edge * settings.round_trip_bp / 10_000.0
-    side: Integers = np.where(np.abs(forecast) > least, np.sign(forecast), 0).astype(np.int64)
-    returns = np.concatenate([f.test.log_return for f in forecasts])
-    times = np.concatenate([f.test.times for f in forecasts])
-    return trade(side, returns, times, settings.round_trip_bp)
-
-
-def _direction_scores(forecasts: Sequence[_Forecast], settings: TrainSettings) -> Scores:
-    up = np.concatenate([f.test.log_return for f in forecasts]) > 0
-    own = _trades(forecasts, settings, edge=settings.edge)
-    always = _trades(forecasts, settings)
-    reversal = _trades(forecasts, settings, baseline="reversal")
-    return {
+def _direction_scores(forecasts: Sequence[Forecast], settings: TrainSettings) -> Scores:
+    tests = tests_of(forecasts)
+    model = joined(forecasts)
+    up = tests.log_return > 0
+    own = trades_of(forecasts, settings, edge=settings.edge)
+    scores: Scores = {
         "test_rows": float(len(up)),
-        "auc": _known(auc(up, np.concatenate([f.model for f in forecasts]))),
-        "auc_reversal": _known(
-            auc(up, np.concatenate([f.baselines["reversal"] for f in forecasts]))
-        ),
+        "auc": _known(auc(up, model)),
+        "ic": _known(correlation(model, tests.log_return)),
         "trades": float(own.trades),
         "net_bp": _known(own.net_bp),
         "total_return": own.total,
-        "net_bp_every_hour": _known(always.net_bp),
-        "net_bp_reversal": _known(reversal.net_bp),
+        "net_bp_every_hour": _known(trades_of(forecasts, settings).net_bp),
+        "net_bp_hold": _known(held(forecasts).net_bp),
         "net_bp_flat": 0.0,
     }
+    for name in forecasts[0].baselines:
+        scores[f"auc_{name}"] = _known(auc(up, joined(forecasts, name)))
+        rival = trades_of(forecasts, settings, baseline=name)
+        scores[f"net_bp_{name}"] = _known(rival.net_bp)
+    return scores
 
 
-def _fold_scores(forecasts: Sequence[_Forecast], scores: Sequence[Scores]) -> tuple[FoldScore, ...]:
+def _fold_scores(forecasts: Sequence[Forecast], scores: Sequence[Scores]) -> tuple[FoldScore, ...]:
     return tuple(
         FoldScore(
             fold=number,
@@ -235,21 +241,27 @@ def _fold_scores(forecasts: Sequence[_Forecast], scores: Sequence[Scores]) -> tu
 
 def _evaluated(
     data: Dataset,
-    final: BoostedModel,
-    params: Mapping[str, Any],
-    scores: Scores,
-    folds: tuple[FoldScore, ...],
+    target: str,
+    settings: TrainSettings,
+    chosen: Chosen,
+    found: tuple[Sequence[Forecast], Sequence[Scores], Scores],
     verdicts: tuple[GateVerdict, ...],
 ) -> EvaluatedModel:
+    """Fit the model for the release on the last window, and put everything together."""
+    forecasts, folds, scores = found
+    last = last_window(data, settings.split)
+    final = fit_target(last, target, chosen.recipe)
     return EvaluatedModel(
+        family=chosen.recipe.family,
         final=final,
-        params=params,
-        rows=len(data.times),
-        train_from=int(data.times[0]),
-        train_to=int(data.times[-1]) + HORIZON_MS,
+        params=parameters(chosen.recipe, task_of(target)),
+        rows=len(last.times),
+        train_from=int(last.times[0]),
+        train_to=int(last.times[-1]) + HORIZON_MS,
         scores=scores,
-        folds=folds,
+        folds=_fold_scores(forecasts, folds),
         verdicts=verdicts,
+        shap=shares(final, last),
     )
 
 

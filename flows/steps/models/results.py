@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,8 @@ from flows.steps.models.settings import FoldScore
 from lake.content import moment_of
 from lake.partitions import PartitionRef, iso
 from lake.tables import MODELS
+from trading.models.families import FittedModel, read_model
+from trading.models.linear import LinearModel
 from trading.research.gates import GateVerdict
 
 
@@ -23,10 +25,11 @@ from trading.research.gates import GateVerdict
 class ModelResult:
     """One model of one symbol: its file, what it was trained on, how it was evaluated.
 
-    ``text`` is LightGBM's own text format. ``offset`` (a volatility model's HAR part:
-    intercept, weights and means) is added to what the trees predict. ``train_from`` and
-    ``train_to`` (ms) span the rows of the published model; ``folds`` and ``scores`` are
-    out-of-sample.
+    ``text`` is LightGBM's own text format, or JSON for a linear ``family``. ``offset`` (a
+    volatility model's HAR part: intercept, weights and means) is added to what the trees predict;
+    `forecaster` rebuilds the model. ``train_from`` and ``train_to`` (ms) span the rows of the
+    published model; ``folds`` and ``scores`` are out-of-sample. ``importance`` is by gain, ``shap``
+    by mean absolute SHAP value, both as shares.
     """
 
     model: str
@@ -42,6 +45,13 @@ class ModelResult:
     folds: tuple[FoldScore, ...]
     importance: Mapping[str, float]
     verdicts: tuple[GateVerdict, ...]
+    family: str = "lightgbm"
+    shap: Mapping[str, float] = field(default_factory=dict)
+
+    def forecaster(self) -> FittedModel:
+        """Rebuild the model: ``forecaster().predict(x)`` with the columns of ``features``."""
+        offset = LinearModel(**self.offset) if self.offset else None
+        return read_model(self.family, self.text, self.features, offset)
 
     @property
     def proven(self) -> bool:
@@ -82,7 +92,9 @@ class ModelResult:
             "offset": self.offset,
             "scores": dict(self.scores),
             "folds": [asdict(fold) for fold in self.folds],
+            "family": self.family,
             "importance": [{"feature": n, "gain": share} for n, share in self.importance.items()],
+            "shap": [{"feature": n, "share": share} for n, share in self.shap.items()],
             "verdicts": [asdict(verdict) for verdict in self.verdicts],
         }
 
@@ -103,6 +115,8 @@ class ModelResult:
             folds=tuple(FoldScore(**fold) for fold in card["folds"]),
             importance={entry["feature"]: entry["gain"] for entry in card["importance"]},
             verdicts=tuple(GateVerdict(**verdict) for verdict in card["verdicts"]),
+            family=card.get("family", "lightgbm"),
+            shap={entry["feature"]: entry["share"] for entry in card.get("shap", ())},
         )
 
     def files(self) -> dict[str, bytes]:

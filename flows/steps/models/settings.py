@@ -9,6 +9,7 @@ from flows.settings import ResearchSettings
 from flows.steps.models.gate import ModelThresholds
 from flows.steps.models.split import SplitSettings
 from trading.defaults import FEE_BPS, SLIPPAGE_BPS
+from trading.models.families import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,9 @@ class TrainSettings:
     """How to split, what a round trip costs, and what the gate requires.
 
     A directional trade needs a forecast beyond ``edge`` × the round-trip cost. ``looks`` holds the
-    look of each target; a target without one is tested alone.
+    look of each target; a target without one is tested alone. ``families`` names the family of
+    each target (LightGBM without one); with ``search_seconds`` above 0 family, parameters and
+    features are searched for so long, for each model.
     """
 
     split: SplitSettings = field(default_factory=SplitSettings)
@@ -38,6 +41,12 @@ class TrainSettings:
     limits: ModelThresholds = field(default_factory=ModelThresholds)
     pool_rows: int = 400_000
     looks: Mapping[str, ModelLook] = field(default_factory=dict)
+    families: Mapping[str, str] = field(default_factory=dict)
+    search_seconds: float = 0.0
+
+    def recipe(self, target: str) -> Recipe:
+        """Return what is fitted for a target when nothing is searched."""
+        return Recipe(self.families.get(target, "lightgbm"))
 
 
 def train_settings(settings: ResearchSettings) -> TrainSettings:
@@ -47,6 +56,11 @@ def train_settings(settings: ResearchSettings) -> TrainSettings:
         split=SplitSettings(window_days=training.window_days),
         round_trip_bp=2.0 * (settings.fee_bps + settings.slippage_bps),
         pool_rows=training.pool_rows,
+        families={
+            "volatility_1h": training.volatility_family,
+            "direction_1h": training.direction_family,
+        },
+        search_seconds=60.0 * training.search_minutes,
     )
 
 

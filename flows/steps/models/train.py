@@ -35,6 +35,7 @@ from lake.partitions import PartitionRef
 from lake.store import Lake
 from lake.tables import CANDLES, FEATURES, MODELS, RAW_FUNDING, RELATIVE
 from trading.errors import DataError
+from trading.models import families
 
 if TYPE_CHECKING:
     from flows.steps.models.evaluation import EvaluatedModel
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
 TARGETS = MODEL_TARGETS
 RECOMPUTED_ROWS = 4
 _LEFT_OUT = "nocturne.left_out"
-_CODE = tuple(sorted(Path(__file__).parent.glob("*.py")))
+_FOLDERS = (Path(__file__).parent, Path(families.__file__).parent)
+_CODE = tuple(path for folder in _FOLDERS for path in sorted(folder.glob("*.py")))
 
 Progress = Callable[[str], None]
 
@@ -251,6 +253,8 @@ def _result(target: str, symbol: str, evaluated: EvaluatedModel) -> ModelResult:
         folds=evaluated.folds,
         importance=evaluated.final.importance(),
         verdicts=evaluated.verdicts,
+        family=evaluated.family,
+        shap=evaluated.shap,
     )
 
 

@@ -15,7 +15,6 @@ from flows.settings import TrainingSettings, load_settings
 from flows.steps.features.bars import build_bars
 from flows.steps.features.cross_section import build_relative, build_universe
 from flows.steps.features.features import build_features, feature_names, read_features
-from flows.steps.models.boosting import HAR_FEATURES
 from flows.steps.models.dataset import BAR_MS, HORIZON_MS, Dataset, dataset_of
 from flows.steps.models.evaluation import evaluate_target
 from flows.steps.models.pool import POOL, pooled
@@ -26,6 +25,7 @@ from flows.steps.models.train import train_pool
 from lake.store import Lake
 from tests.flows.candle_lake import put_checked, sample_minutes
 from trading.errors import DataError
+from trading.models.linear import HAR_FEATURES
 
 START = datetime(2025, 5, 26, tzinfo=UTC)
 AS_OF = datetime(2025, 6, 8, tzinfo=UTC)

@@ -20,7 +20,6 @@ from flows.steps.features.features import (
     relative_names,
 )
 from flows.steps.models import scores
-from flows.steps.models.boosting import HAR_FEATURES, BoostedModel, LinearModel, fit_direction
 from flows.steps.models.dataset import BAR_MS, HORIZON_MS, Dataset, dataset_of
 from flows.steps.models.evaluation import evaluate_target
 from flows.steps.models.gate import ModelThresholds, Superiority, volatility_verdicts
@@ -33,11 +32,14 @@ from flows.steps.models.split import (
     walk_forward,
 )
 from flows.steps.models.train import train
+from flows.steps.models.walk import fit_target
 from lake.store import Lake
 from lake.tables import MODELS
 from tests.flows.candle_lake import put_checked, put_funding, sample_minutes
 from trading.candles import DAY_MS, HOUR_MS
 from trading.errors import DataError, ParameterError
+from trading.models.families import Recipe, families_of, read_model
+from trading.models.linear import HAR_FEATURES, LinearModel
 
 START = datetime(2025, 5, 20, tzinfo=UTC)
 AS_OF = datetime(2025, 6, 14, tzinfo=UTC)
@@ -230,10 +232,14 @@ def test_the_files_alone_reproduce_the_forecasts(lake: Lake, trained: TrainResul
     data = dataset_of(
         read_features(lake, "binance_usdm", "BTCUSDT", AS_OF), "BTCUSDT", feature_names()
     )
-    read = BoostedModel(
-        text, tuple(f["name"] for f in card["features"]), LinearModel(**card["offset"])
+    read = read_model(
+        card["family"],
+        text,
+        [f["name"] for f in card["features"]],
+        LinearModel(**card["offset"]),
     )
     assert read.predict(data.x).std() > 0.1
+    assert np.array_equal(model.forecaster().predict(data.x), read.predict(data.x))
     assert card["train_to"] == "2025-06-14T00:00:00Z"
     assert [entry["name"] for entry in card["features"]] == list(feature_names())
 
@@ -323,9 +329,10 @@ def test_an_alarm_that_cannot_be_asked_about_refuses() -> None:
     assert "no feature was recomputed" in alarm.text
 
 
-def test_a_forecast_is_in_units_of_the_return() -> None:
+@pytest.mark.parametrize("family", families_of("return"))
+def test_a_forecast_is_in_units_of_the_return(family: str) -> None:
     data = planted(60)
-    model = fit_direction(data.x, data.log_return, data.features, data.times)
+    model = fit_target(data, "direction_1h", Recipe(family))
     sign = np.sign(data.column("noise_5"))
     assert float(model.predict(data.x)[sign > 0].mean()) == pytest.approx(0.003, rel=0.25)
     assert float(model.predict(data.x)[sign < 0].mean()) == pytest.approx(-0.003, rel=0.25)
@@ -387,5 +394,5 @@ def test_a_score_that_cannot_be_measured_does_not_pass() -> None:
 
 def test_the_shares_of_a_models_gain_add_up_to_one() -> None:
     data = planted(60)
-    model = fit_direction(data.x, data.log_return, data.features, data.times)
+    model = fit_target(data, "direction_1h", Recipe())
     assert abs(sum(model.importance().values()) - 1) < 1e-4
