@@ -36,19 +36,16 @@ def send_test(
 
     Example: nocturne alerts test --settings config/settings.toml
     """
-    from executor.notifications.all_channels import alert_channels
     from executor.runtime.alert_settings import APPRISE_VARIABLE, WEBHOOK_VARIABLE
-    from executor.settings import load_addresses
     from trading.errors import SettingsError
 
-    channels = alert_channels(load_addresses(settings))
-    if not channels:
+    receipts = send_tests(settings)
+    if not receipts:
         raise SettingsError(
             f"no alert channel is set: put {WEBHOOK_VARIABLE}=https://... or {APPRISE_VARIABLE}="
             f"tgram://TOKEN/CHAT into {settings.parent / '.env'} (mode 600); until then alerts go"
             " to the ledger and the log only"
         )
-    receipts = [(channel, _test(channel, settings)) for channel in channels]
     if as_json:
         import json
 
@@ -62,6 +59,15 @@ def send_test(
             _report(channel, receipt)
     if not all(receipt.accepted for _, receipt in receipts):
         raise typer.Exit(1)
+
+
+def send_tests(settings: Path) -> list[tuple[Channel, Receipt]]:
+    """Send a test alert through every channel of the settings; empty where none is set."""
+    from executor.notifications.all_channels import alert_channels
+    from executor.settings import load_addresses
+
+    channels = alert_channels(load_addresses(settings))
+    return [(channel, _test(channel, settings)) for channel in channels]
 
 
 def _test(channel: Channel, settings: Path) -> Receipt:

@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "executor": ("cli.executor.command", "Run, stop and inspect the executor."),
     "ledger": ("cli.ledger.command", "Back up, check and restore the ledger."),
     "doctor": ("cli.doctor.command", "Say what is wrong, and how to mend it."),
+    "golive": ("cli.golive.command", "Check what live trading needs, and confirm it."),
     "alerts": ("cli.alerts", "Send a test alert."),
     "dashboard": ("cli.dashboard", "Show the executor in a browser."),
     "mcp": ("cli.assistant.command", "Let an assistant read, over the Model Context Protocol."),

@@ -21,7 +21,11 @@ from executor.operations.control_socket import ControlServer
 from executor.operations.daily_summary import DailySummary
 from executor.operations.heartbeat import Heartbeat
 from executor.operations.key_check import check_key
-from executor.operations.live_notice import announce_overrides, announce_unproven
+from executor.operations.live_notice import (
+    announce_first_week,
+    announce_overrides,
+    announce_unproven,
+)
 from executor.operations.live_updates import LiveUpdates
 from executor.operations.metrics import MetricsServer
 from executor.operations.position_alerts import PositionAlerts
@@ -140,6 +144,7 @@ class App:
         started = time.monotonic()
         services.emit(EventType.SYSTEM_STARTED, mode=services.settings.mode.value)
         announce_unproven(services)
+        announce_first_week(services, x.trading_state)
         announce_overrides(services, read_overrides(self._settings_file))
         # `nocturne why` starts from the ledger alone: it must find the releases and check the ids.
         services.ledger.set_meta("account", services.settings.account)

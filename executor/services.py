@@ -16,7 +16,7 @@ from executor.model import InstrumentId
 from executor.notifications.alerts import Alerts
 from executor.runtime.activity import Activity
 from executor.runtime.clock import Clock
-from executor.settings import Settings
+from executor.settings import FirstWeek, RiskSettings, Settings
 from executor.venues.directory import VenueDirectory
 from executor.venues.interface import Venue
 
@@ -36,8 +36,15 @@ class Services:
     make_event: EventMaker
     venues: VenueDirectory
     alerts: Alerts
+    first_week: FirstWeek = field(default_factory=FirstWeek)
+    """The capped days after `nocturne golive`."""
     _at_once: dict[EventType, list[Callable[[AnyEvent], None]]] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def risk(self) -> RiskSettings:
+        """The limits that hold now; the first week's cap is in them."""
+        return self.first_week.capped(self.settings.risk, self.clock.now_ms())
 
     def venue_of(self, symbol: InstrumentId) -> Venue:
         """The venue of an instrument."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import socket
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from cli.ledger.positions import Record, open_positions
 from executor.ledger.reader import LedgerPlace
 from executor.settings import Mode, Settings, VenueSettings
+from executor.settings.first_week import read_first_week
 from lake.releases import Release, current_release
-from trading.errors import DataError, ReleaseRefused
+from trading.errors import DataError, ReleaseRefused, SettingsError
 
 ANSWER_WITHIN_S = 1.0
 MODES = {
@@ -29,7 +31,7 @@ def banner(settings: Settings) -> str:
         "release": _release(settings),
         "positions": _positions(settings),
         "limits": f"{risk.max_concurrent} positions at once, an order at most"
-        f" {risk.max_order_notional:,}, daily loss {risk.daily_loss_limit:.0%}",
+        f" {risk.max_order_notional:,}, daily loss {risk.daily_loss_limit:.0%}{_week(settings)}",
         "state": str(settings.paths.state),
     }
     return "\n".join(f"{name:<10} {text}" for name, text in lines.items())
@@ -47,6 +49,22 @@ def describe_position(row: Record) -> str:
     stop = row["stop_price"]
     until = "no stop in the ledger" if stop is None else f"stop {stop:g}"
     return f"{row['symbol']} {row['side']} {row['quantity']} ({until})"
+
+
+def _week(settings: Settings) -> str:
+    """Say what the confirmation of live trading leaves of the limits."""
+    if settings.mode is not Mode.LIVE:
+        return ""
+    try:
+        week = read_first_week(settings)
+    except SettingsError as error:
+        return f"; no entries: {error}"
+    now = datetime.now(UTC)
+    share = week.share_at(int(now.timestamp() * 1000))
+    if share == 1:
+        return ""
+    until = datetime.fromtimestamp(week.until_ms / 1000, UTC)
+    return f"; until {until:%Y-%m-%d %H:%M} UTC {share:.0%} of them"
 
 
 def _venues(settings: Settings) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,13 +15,14 @@ Record = dict[str, Any]
 _POSITIONS = (
     "select id, symbol, strategy, side, quantity, entry_price, stop_price, target_price,"
     " leverage, opened_at, protected_at, release_id, realized_pnl, fees"
-    " from positions where status != 'closed' order by opened_at"
+    " from positions where status not in ('closed', 'void') order by opened_at"
 )
 _TRADES = (
     "select id, symbol, strategy, side, entry_price, exit_price, exit_reason, realized_pnl, fees,"
     " opened_at, closed_at, release_id from positions where status = 'closed'"
     " order by closed_at desc limit ?"
 )
+_LAST_START = "select data from events where type = 'system_started' order by id desc limit 1"
 _SPANS = {"today": 1, "7 days": 7, "30 days": 30}
 _TIMES = ("opened_at", "closed_at", "protected_at")
 
@@ -29,6 +31,13 @@ def open_positions(ledger: LedgerPlace) -> list[Record]:
     """Return the open positions, the oldest first; times in ISO 8601."""
     with open_reading(ledger) as database:
         return [_record(row) for row in database.execute(_POSITIONS)]
+
+
+def last_mode(ledger: LedgerPlace) -> str:
+    """Return the mode of the last executor that wrote into a ledger; empty if none did."""
+    with open_reading(ledger) as database:
+        row = database.execute(_LAST_START).fetchone()
+    return str(json.loads(row["data"]).get("mode", "")) if row is not None else ""
 
 
 def closed_trades(ledger: LedgerPlace, count: int) -> list[Record]:

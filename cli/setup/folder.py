@@ -32,6 +32,9 @@ _KEYS = """\
 # exchange need the right to trade, never to withdraw, and should be bound to your address.
 NOCTURNE_BINANCE_KEY=sandbox
 NOCTURNE_BINANCE_SECRET=sandbox
+# A key of the exchange's test network, for the round trip of `nocturne golive`.
+#NOCTURNE_BINANCE_DEMO_KEY=
+#NOCTURNE_BINANCE_DEMO_SECRET=
 # Alerts go to a Discord webhook, and to Telegram, mail and others by the URLs of Apprise, separated
 # by spaces; try it: nocturne alerts test
 #NOCTURNE_WEBHOOK_URL=

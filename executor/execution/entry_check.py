@@ -57,7 +57,7 @@ class EntryCheck:
             return _refused(f"a foreign position of {foreign} stands against it")
         request = self._request(event, row, allocation.most)
         account = replace(self._account.state(signal.symbol), leverage=row.leverage)
-        return check_entry(request, account, self._services.settings.risk, instrument)
+        return check_entry(request, account, self._services.risk, instrument)
 
     def _request(self, event: Event[Signal], row: PositionRow, most: float) -> EntryRequest:
         """The entry with its levels at the decision's price, within ``most`` of the equity."""
@@ -68,17 +68,18 @@ class EntryCheck:
         position = entered_position(row, rules, signal.price, 1.0)
         planned = 1.0 + sum(addition.weight for addition in rules.additions)
         share = min(sizing.share, most / planned)
+        first_week = float(self._services.first_week.share_at(self._services.clock.now_ms()))
         return EntryRequest(
             symbol=signal.symbol,
             strategy=signal.strategy,
             side=signal.side,
             price=signal.price,
             last_price=self._portfolio.slot(signal.symbol).last_price or signal.price,
-            max_position_size=share,
+            max_position_size=share * first_week,
             stop_price=position.protective_price,
             emergency_price=position.emergency_price,
             target_price=position.take_profit_price,
-            risk=sizing.risk,
+            risk=sizing.risk * first_week,
             risk_distance=_risk_distance(row.atr, sizing.atrs),
             share_limit="ensemble" if share < sizing.share else "max_position_size",
             planned=planned,

@@ -114,7 +114,7 @@ class Scaler:
             else check_addition(
                 request,
                 self._account.state(holding.symbol),
-                self._services.settings.risk,
+                self._services.risk,
                 self._portfolio.instruments[holding.symbol],
             )
         )

@@ -41,6 +41,8 @@ WARNING = {
     "strategies keep their parameters": "바뀐 전략 파라미터를 적용하지 못해 기존 값을 유지합니다",
 }
 INFO = {
+    "first week: capped limits": "첫 주: 한도를 줄여 거래합니다",
+    "first week over: full limits": "첫 주가 끝나 전체 한도로 거래합니다",
     "settings changed": "설정이 바뀌었습니다",
     "ledger written again": "원장에 다시 쓸 수 있습니다",
     "executor started": "실행기를 시작했습니다",
@@ -62,6 +64,7 @@ FIELDS = {
     "closed by": "청산 사유",
     "move": "변동",
     "profit after fees": "수수료 제외 손익",
+    "until": "까지",
     "times before": "이전 횟수",
     "venue": "거래소",
     "order": "주문",

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from executor.bus.events import EventType
+from executor.risk.trading_state import TradingState
 from executor.services import Services
 from executor.settings import Mode
+from executor.settings.first_week import read_first_week
+from executor.strategy.release_keeper import market_datetime
 from trading.errors import ParameterError, SettingsError
 from trading.strategies.registry import get_strategy
 
@@ -33,6 +36,29 @@ def announce_unproven(services: Services) -> None:
     size = f"{live.probation:.0%} of the limits"
     log.warning("unproven strategies may trade real money: %s, at %s", names, size)
     services.alerts.send("unproven strategies may trade", strategies=names, size=size)
+
+
+def announce_first_week(services: Services, trading_state: TradingState) -> None:
+    """Take the cap of the first days over; without a confirmation nothing is entered in live.
+
+    What is open is guarded all the same.
+    """
+    if services.settings.mode is not Mode.LIVE:
+        return
+    try:
+        services.first_week = read_first_week(services.settings)
+    except SettingsError as error:
+        trading_state.block("golive", str(error))
+        log.error("no entries: %s", error)
+        services.alerts.send("no entries", why=str(error))
+        return
+    share = services.first_week.share_at(services.clock.now_ms())
+    if share < 1:
+        until = market_datetime(services.first_week.until_ms)
+        log.warning("first week: %s of the limits until %s", f"{share:.0%}", until)
+        services.alerts.send(
+            "first week: capped limits", size=f"{share:.0%}", until=f"{until:%Y-%m-%d %H:%M} UTC"
+        )
 
 
 def announce_overrides(services: Services, overrides: Mapping[str, Any]) -> None:

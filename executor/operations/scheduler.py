@@ -25,6 +25,7 @@ PRICE_BY_REST_S = 3.0
 RECOVER_S = 5.0
 FEES_S = 30.0
 FORGET_S = 3_600.0
+FIRST_WEEK_LOOK_S = 10.0
 RECONCILE_HANGS_S = 300.0
 REPORT_EVERY_S = 60.0
 
@@ -41,6 +42,7 @@ class Scheduler:
         self._reported: dict[str, float] = {}
         self._was_durable = True
         self._reconciled = time.monotonic()
+        self._was_capped = False
 
     def jobs(self) -> list[tuple[str, float, Job]]:
         """Name, period in seconds and work, from the moment that what is open is guarded."""
@@ -53,6 +55,7 @@ class Scheduler:
             ("prices", PRICE_BY_REST_S, self.prices_by_rest),
             ("fees", FEES_S, self._x.fees.price_late),
             ("old candles", FORGET_S, self.forget_candles),
+            ("first week", FIRST_WEEK_LOOK_S, self.look_at_first_week),
         ]
 
     def late_jobs(self) -> list[tuple[str, float, Job]]:
@@ -108,6 +111,16 @@ class Scheduler:
     async def forget_candles(self) -> None:
         """Remove the received candles that no comparison asks for any more."""
         self._x.candle_recorder.forget(self._services.clock.now_ms())
+
+    async def look_at_first_week(self) -> None:
+        """Say when the capped days after `nocturne golive` have ended; they end by themselves."""
+        services = self._services
+        capped = services.first_week.share_at(services.clock.now_ms()) < 1
+        if self._was_capped and not capped:
+            log.warning("the first week is over: full limits")
+            services.alerts.send("first week over: full limits")
+            services.emit(EventType.CONFIG_CHANGED, changes={"first week": "over"}, by="time")
+        self._was_capped = capped
 
     async def recover(self) -> None:
         """Try the disk again."""

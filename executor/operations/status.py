@@ -13,6 +13,7 @@ import orjson
 from executor.builder import Executor
 from executor.model import PROMISE, symbol_of, venue_of
 from executor.operations.loop_lag import LoopLag
+from executor.services import Services
 from executor.strategy.release_keeper import market_datetime
 
 
@@ -44,6 +45,7 @@ class Status:
             "memory_peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             "warmup_current": min(warm, services.settings.risk.warmup_candles),
             "warmup_total": services.settings.risk.warmup_candles,
+            "first_week": _first_week(services),
             "entries": x.trading_state.entries,
             "halt": x.trading_state.mode.value,
             "entries_off_because": x.trading_state.why,
@@ -93,6 +95,13 @@ class Status:
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         temporary.write_bytes(orjson.dumps(self.collect(), default=str))
         temporary.replace(path)
+
+
+def _first_week(services: Services) -> dict[str, Any] | None:
+    share = services.first_week.share_at(services.clock.now_ms())
+    if share == 1:
+        return None
+    return {"share": str(share), "until": services.first_week.until_ms}
 
 
 def _resident_bytes() -> int:

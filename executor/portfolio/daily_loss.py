@@ -128,7 +128,7 @@ class DailyLossLimit:
 
     @property
     def _limit(self) -> Decimal:
-        return self._services.settings.risk.daily_loss_limit
+        return self._services.risk.daily_loss_limit
 
     def _loss(self, asset: str) -> Decimal:
         return daily_loss(self._portfolio.equity(asset), self.baseline(asset))

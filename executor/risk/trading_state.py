@@ -40,7 +40,7 @@ MODE_META = "halt"
 OFF_META = "strategies_off"
 """Name under which the ledger stores the strategies that are switched off."""
 BY_OPERATOR = "operator"
-_STICKY = frozenset({"stopping", "permissions", "lease"})
+_STICKY = frozenset({"stopping", "permissions", "lease", "golive"})
 """Blocks that an operator's `resume` does not lift."""
 
 

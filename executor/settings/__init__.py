@@ -5,11 +5,13 @@ file of mode 600 beside the settings file.
 """
 
 from executor.settings.files import load_settings
+from executor.settings.first_week import FirstWeek
 from executor.settings.keys import (
     LEDGER_PASSWORD_VARIABLE,
     ApiKey,
     Keys,
     load_addresses,
+    load_demo_key,
     load_keys,
 )
 from executor.settings.overrides import read_overrides
@@ -28,6 +30,7 @@ from executor.settings.sections import (
 __all__ = [
     "LEDGER_PASSWORD_VARIABLE",
     "ApiKey",
+    "FirstWeek",
     "Keys",
     "LiveSettings",
     "MetricsSettings",
@@ -41,5 +44,6 @@ __all__ = [
     "load_keys",
     "load_settings",
     "load_addresses",
+    "load_demo_key",
     "read_overrides",
 ]

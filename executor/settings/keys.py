@@ -16,6 +16,8 @@ from trading.errors import SettingsError
 
 KEY_VARIABLE = "NOCTURNE_{name}_KEY"
 SECRET_VARIABLE = "NOCTURNE_{name}_SECRET"
+DEMO = "{name}_DEMO"
+"""The name of the keys of the same exchange's test network."""
 LEDGER_PASSWORD_VARIABLE = "NOCTURNE_LEDGER_PASSWORD"
 
 
@@ -68,6 +70,24 @@ def load_keys(
     }
     password = known.get(LEDGER_PASSWORD_VARIABLE, "")
     return Keys(found, alert_addresses(known), SecretStr(password) if password else None)
+
+
+def load_demo_key(settings_file: Path, keys: str) -> ApiKey:
+    """Return the key of the test network that belongs to the live keys named ``keys``.
+
+    Raises:
+        SettingsError: it is not set, or the `.env` file can be read by others.
+    """
+    env_file = settings_file.resolve().parent / ".env"
+    known = _known(env_file, os.environ)
+    variables = _variables(DEMO.format(name=keys))
+    missing = [variable for variable in variables if not known.get(variable)]
+    if missing:
+        raise SettingsError(
+            f"{' and '.join(missing)} not set; make a key on the exchange's test network and put it"
+            f" into {env_file} with mode 600"
+        )
+    return ApiKey(*(SecretStr(known[variable]) for variable in variables))
 
 
 def load_addresses(settings_file: Path) -> AlertAddresses:

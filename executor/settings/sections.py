@@ -50,6 +50,8 @@ class VenueSettings(_Section):
     """Host of the user stream, where it is not that of the market streams."""
     account_url: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
     """Host of the key's permissions; known for the live exchange."""
+    demo_url: str = Field(default="", pattern=r"^(https?://[^/]+)?$")
+    """REST host of the test network on which `nocturne golive` makes its round trip."""
     keys: str = Field(default="BINANCE", pattern="^[A-Z][A-Z0-9_]{0,31}$")
     """The keys are NOCTURNE_<keys>_KEY and NOCTURNE_<keys>_SECRET."""
     recv_window_ms: int = Field(default=5_000, ge=100, le=5_000)
@@ -74,6 +76,7 @@ class VenueSettings(_Section):
             "rest_url": self.rest_url or hosts.rest_url,
             "ws_url": ws_url,
             "user_url": self.user_url or hosts.user_urls.get(ws_url, ws_url),
+            "demo_url": self.demo_url or hosts.demo_url,
         }
         return self.model_copy(update=found)
 
@@ -183,6 +186,10 @@ class LiveSettings(_Section):
     """Strategies that trade although their gates refused them, at the size of ``probation``."""
     probation: float = Field(default=0.25, gt=0, le=1)
     """Share of every limit for a strategy on probation; a proven one grows with its evidence."""
+    first_week: Decimal = Field(default=Decimal("0.10"), gt=0, le=1)
+    """Share of every limit for the first days after `nocturne golive`."""
+    first_week_days: int = Field(default=7, ge=0, le=90)
+    """How many days that are."""
 
 
 class StrategySettings(_Section):

@@ -78,10 +78,18 @@ class Venue(Protocol):
         """Exchange time minus local time, as last measured."""
         ...
 
+    async def inspect(self, symbols: Sequence[InstrumentId]) -> dict[InstrumentId, Instrument]:
+        """Measure the clock offset, check the account's mode and read these instruments.
+
+        Nothing is changed. A symbol that is not listed is left out; an account in a mode that
+        cannot be traded is a `VenueError`.
+        """
+        ...
+
     async def connect(
         self, symbols: Sequence[InstrumentId], leverage: int
     ) -> dict[InstrumentId, Instrument]:
-        """Measure the clock offset and set the account up; on margin, verify type and leverage.
+        """Do what `inspect` does, and set the account up; on margin, verify type and leverage.
 
         A symbol that is not listed is left out; one that cannot be set up says so in ``refused``.
         """

@@ -24,6 +24,8 @@ class VenueHosts:
     test: re.Pattern[str]
     account_urls: Mapping[str, str] = field(default_factory=dict)
     user_urls: Mapping[str, str] = field(default_factory=dict)
+    demo_url: str = ""
+    """REST host of the exchange's own test network; empty where it has none."""
 
 
 @dataclass(frozen=True, slots=True)

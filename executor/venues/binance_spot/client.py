@@ -65,12 +65,16 @@ class BinanceSpot(BinanceClient):
         super().__init__(settings, key, secret)
         self._instruments: dict[InstrumentId, Instrument] = {}
 
-    @readable
     async def connect(
         self, symbols: Sequence[InstrumentId], leverage: int
     ) -> dict[InstrumentId, Instrument]:
-        """Measure the clock offset; everything is paid for in full, so ``leverage`` is 1."""
+        """Inspect; everything is paid for in full, so ``leverage`` is 1."""
         del leverage
+        return await self.inspect(symbols)
+
+    @readable
+    async def inspect(self, symbols: Sequence[InstrumentId]) -> dict[InstrumentId, Instrument]:
+        """Measure the clock offset and read the instruments."""
         await self._transport.measure_offset()
         if not symbols:
             return {}

@@ -26,5 +26,6 @@ HOSTS = VenueHosts(
         }
     )
     | {f"api{number}.binance.com" for number in range(1, 5)},
+    demo_url="https://testnet.binance.vision",
     test=re.compile(r"//(demo-|[^/]*testnet\.binance\.vision)"),
 )

@@ -62,10 +62,8 @@ class BinanceUsdm(BinanceClient):
     )
 
     @readable
-    async def connect(
-        self, symbols: Sequence[InstrumentId], leverage: int
-    ) -> dict[InstrumentId, Instrument]:
-        """Measure the clock offset, refuse hedge mode, set isolated margin and leverage."""
+    async def inspect(self, symbols: Sequence[InstrumentId]) -> dict[InstrumentId, Instrument]:
+        """Measure the clock offset, refuse hedge mode, read the instruments; changes nothing."""
         await self._transport.measure_offset()
         mode = await self._call("fapiPrivateGetPositionSideDual")
         if mode.get("dualSidePosition") in (True, "true"):
@@ -76,11 +74,17 @@ class BinanceUsdm(BinanceClient):
         if missing:
             # Positions in the others need protection all the same.
             log.error("the exchange does not list %s", ", ".join(missing))
-        instruments = {}
-        for symbol in sorted(set(symbols) & set(known)):
-            problem = await self._set_up(symbol, leverage)
-            instruments[symbol] = replace(parse.instrument(known[symbol]), refused=problem)
-        return instruments
+        return {s: parse.instrument(known[s]) for s in sorted(set(symbols) & set(known))}
+
+    @readable
+    async def connect(
+        self, symbols: Sequence[InstrumentId], leverage: int
+    ) -> dict[InstrumentId, Instrument]:
+        """Inspect the account, then set isolated margin and leverage."""
+        return {
+            symbol: replace(instrument, refused=await self._set_up(symbol, leverage))
+            for symbol, instrument in (await self.inspect(symbols)).items()
+        }
 
     async def _set_up(self, instrument: InstrumentId, leverage: int) -> str:
         """Set margin mode and leverage and read them back; returns what is wrong.

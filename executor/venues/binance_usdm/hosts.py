@@ -13,5 +13,6 @@ HOSTS = VenueHosts(
     account_urls={REST_URL: "https://api.binance.com"},
     real=frozenset({"fapi.binance.com", "fstream.binance.com", "api.binance.com"})
     | {f"fapi{number}.binance.com" for number in range(1, 5)},
+    demo_url="https://demo-fapi.binance.com",
     test=re.compile(r"//(demo-|testnet|[^/]*binancefuture\.com)"),
 )

@@ -70,7 +70,7 @@ class Sandbox:
 
 
 @contextmanager
-def serving(ledger: Path) -> Iterator[Sandbox]:
+def serving(ledger: Path, *options: str) -> Iterator[Sandbox]:
     """A sandbox process until the block ends."""
     process = subprocess.Popen(
         [
@@ -79,6 +79,7 @@ def serving(ledger: Path) -> Iterator[Sandbox]:
             *("--from", BEGIN, "--to", "2025-06-20T18:00:00+00:00", "--clock", "stepped"),
             *("--key", KEY, "--secret", SECRET, "--balance", "USDT=1000000"),
             *("--ledger", str(ledger)),
+            *options,
         ],
         stdout=subprocess.PIPE,
         text=True,
