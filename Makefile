@@ -1,6 +1,6 @@
 # Nocturne: `make run` runs the main job on the bundled real data, `make test` runs the tests.
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test test-slow test-strangers soak fuzz mutants lint format bench docs up down lock clean
+.PHONY: help run setup setup-dev test test-slow test-strangers soak fuzz mutants install-units lint format bench docs up down lock clean
 
 VENV := .venv/bin
 export DO_NOT_TRACK := 1
@@ -29,6 +29,7 @@ setup-dev:
 test: WORKERS = $(shell echo $$(( $(CORES) < 7 ? $(CORES) + 1 : 8 )))
 test: setup-dev ## the quick tests (minutes)
 	@scripts/setup_postgres.sh
+	@scripts/setup_systemd.sh
 	$(PYTEST) -m "not slow"
 
 test-slow: setup-dev ## the long tests: kill loops, all symbols, a browser
@@ -83,6 +84,10 @@ lock: ## resolve the dependencies again
 	$(VENV)/uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra research \
 		-c requirements-dev.lock --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 		-o requirements.lock
+
+install-units: setup ## write the systemd units: PREFIX=/usr/local USER_OF_UNITS=nocturne SETTINGS=config/settings.toml
+	@$(VENV)/python scripts/install_units.py --prefix $(or $(PREFIX),/usr/local) \
+		--user $(or $(USER_OF_UNITS),nocturne) $(if $(SETTINGS),--settings $(SETTINGS))
 
 clean: ## remove the output of runs (the lake under .work, caches); .venv stays
 	rm -rf .work .pytest_cache .mypy_cache .ruff_cache .hypothesis

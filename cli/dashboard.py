@@ -31,6 +31,7 @@ def run(
     from dashboard.password import read_hash
     from dashboard.server import serve
     from executor.operations.control_socket import call
+    from executor.runtime.systemd import notify
     from executor.settings import load_settings
     from lake.ledger_database import LedgerSource
 
@@ -48,6 +49,7 @@ def run(
             paths.state, paths.published, stored, str(settings), port=port, ledger=ledger
         ),
         control,
+        notify,
     )
 
 

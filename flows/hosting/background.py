@@ -70,6 +70,16 @@ def up(home: Path, port: int) -> int:
     return 0
 
 
+def deploy(home: Path, port: int) -> int:
+    """Create the schedules on a server whose worker runs elsewhere, as a unit; return 0."""
+    member = BackgroundProcess("server", 0, port)
+    _wait_for_pool(home, member, worker_is_ours=False)
+    names = _deploy(home, member.api_url)
+    print(f"deployed {len(names)} flows: {', '.join(names)}")
+    _python(home, member.api_url, "flows.hosting.automations")
+    return 0
+
+
 def down(home: Path) -> int:
     """Stop the worker, then the server; return 0 even if nothing runs."""
     stopped = [role for role in ("worker", "server") if _stop(home, role)]
@@ -147,7 +157,7 @@ def _spawn(
     return process
 
 
-def _wait_for_pool(home: Path, server: BackgroundProcess) -> None:
+def _wait_for_pool(home: Path, server: BackgroundProcess, *, worker_is_ours: bool = True) -> None:
     """Wait until the worker has made its pool; before that a deployment would be refused."""
     deadline = time.monotonic() + server_process.START_TIMEOUT_S
     while time.monotonic() < deadline:
@@ -157,7 +167,7 @@ def _wait_for_pool(home: Path, server: BackgroundProcess) -> None:
             ):
                 return
         except OSError as error:
-            if running(home, "worker") is None:
+            if worker_is_ours and running(home, "worker") is None:
                 raise NocturneError(f"the worker ended: see {home / 'worker.log'}") from error
         time.sleep(0.1)
     raise NocturneError(f"the worker made no work pool: see {home / 'worker.log'}")

@@ -2,6 +2,7 @@
 
 python -m flows.hosting.local up [--port 4200] [--home DIR]    server, worker and schedules
 python -m flows.hosting.local status | down
+python -m flows.hosting.local deploy [--port 4200]            the schedules alone, for the units
 python -m flows.hosting.local prepare                         the database template (part of set-up)
 """
 
@@ -22,10 +23,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m flows.hosting.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("up", "down", "status"):
+    for name in ("up", "down", "status", "deploy"):
         command = commands.add_parser(name)
         command.add_argument("--home", type=Path, default=PROJECT / ".work" / "prefect")
-        if name == "up":
+        if name in ("up", "deploy"):
             command.add_argument("--port", type=int, default=DEFAULT_PORT)
     commands.add_parser("prepare")
     options = parser.parse_args(arguments)
@@ -36,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
         home = options.home.resolve()
         if options.command == "up":
             return background.up(home, options.port)
+        if options.command == "deploy":
+            return background.deploy(home, options.port)
         return background.down(home) if options.command == "down" else background.status(home)
     except NocturneError as error:
         print(f"error: {error}", file=sys.stderr)

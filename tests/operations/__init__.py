@@ -1,0 +1,1 @@
+"""Tests of what an operator does: units, upgrades, rotation, runbooks, secrets."""
