@@ -22,7 +22,7 @@ def serve(
 ) -> None:
     """Listen on the given address of this machine until SIGINT or SIGTERM.
 
-    ``control`` sends the operator's commands to the executor. ``notify`` is told ``READY=1`` once
+    ``control`` sends the operator's commands to the executor. ``notify`` gets ``READY=1`` once
     it listens, then ``WATCHDOG=1`` while its event loop turns.
 
     The access log is off: a line a request tells nothing that the executor's log does not.
@@ -47,7 +47,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, notify: Callable[[str], object] | None) -> None:
         super().__init__(config)
         self._notify = notify
-        self._told_at = 0.0
+        self._notified_at = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
@@ -57,7 +57,7 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Say from time to time that the loop turns."""
-        if self._notify is not None and time.monotonic() - self._told_at > ALIVE_EVERY_S:
-            self._told_at = time.monotonic()
+        if self._notify is not None and time.monotonic() - self._notified_at > ALIVE_EVERY_S:
+            self._notified_at = time.monotonic()
             self._notify("WATCHDOG=1")
         return await super().on_tick(counter)

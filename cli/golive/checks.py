@@ -305,7 +305,7 @@ def _alert_lines(settings_file: Path, keys: Keys | None) -> list[CheckLine]:
             CheckLine(
                 "test alert",
                 "wrong",
-                "no channel is set: nobody would be told",
+                "no channel is set: nobody would hear of anything",
                 "set NOCTURNE_WEBHOOK_URL or NOCTURNE_APPRISE_URLS in .env",
             )
         ]

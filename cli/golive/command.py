@@ -29,7 +29,7 @@ def golive(
     rights of the key, position mode, clock, balance and smallest sizes; a test alert is sent.
     When nothing is wrong and mode is live, the account's name confirms it. For live.first_week_days
     (7) every limit of size and loss is live.first_week (10 %) of the settings; then it is all of
-    them. Without a confirmation a live executor guards what is open and enters nothing.
+    them. Without a confirmation a live executor protects what is open and enters nothing.
     Status 1: something is wrong.
 
     Examples:

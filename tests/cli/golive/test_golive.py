@@ -140,7 +140,9 @@ def test_a_key_that_is_bound_to_this_address_is_well(
     assert by_name(well[0])[KEY_LINE].verdict == "ok"
 
 
-def test_a_refused_live_key_and_a_refused_demo_key_are_told_apart(well: tuple[Path, Any]) -> None:
+def test_a_refused_live_key_and_a_refused_demo_key_have_lines_of_their_own(
+    well: tuple[Path, Any],
+) -> None:
     settings, keys = well[0], well[0].parent / ".env"
     text = keys.read_text()
     keys.write_text(text.replace(f"DEMO_SECRET={SECRET}", "DEMO_SECRET=another"))
