@@ -143,7 +143,15 @@ def main() -> None:
         if error.filename is None:  # not about a file that the user named
             raise
         _refuse(f"{error.filename}: {error.strerror}", error)
+    finally:
+        _compile_for_the_next_run()
     sys.exit(status)
+
+
+def _compile_for_the_next_run() -> None:
+    """Start what a first run in plain Python has ordered."""
+    if choice := sys.modules.get("cli.compilation.choice"):
+        choice.start_ordered()
 
 
 def _explain(error: TyperException) -> NoReturn:

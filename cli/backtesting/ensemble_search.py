@@ -4,15 +4,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import typer
 
 from cli.backtesting.ensemble import EnsembleParameters, make_rules
-from cli.backtesting.ensemble_run import EnsembleRun, Study
-from cli.backtesting.results import say
+from cli.backtesting.ensemble_run import EnsembleRun, Study, ensemble_run
+from cli.backtesting.maker_search import check_options, table_of
+from cli.backtesting.results import STDOUT, check_output, say, write_json
+from cli.inputs.strategy_choice import ENSEMBLE
 from trading.errors import ParameterError
 from trading.research.grid import parse_grid
 
+if TYPE_CHECKING:
+    from cli.backtesting.search import Output, SearchOptions
+
 MEASURES = ("total_return", "trades", "win_rate", "max_drawdown", "sharpe", "profit_factor")
+
+
+def run_ensemble_search(options: SearchOptions, output: Output) -> None:
+    """Search the ensemble's rules by the options of `nocturne search`, and print the best."""
+    check_options(options.method, options.not_of_rules | {"--preset": options.preset}, ENSEMBLE)
+    wanted = ensemble_run(options.market.file("ensemble"), options.settings, options.costs)
+    check_output("--json", output.json_out)
+    document, best = search_ensemble(wanted, options.grid, output.sort)
+    write_json(output.json_out, document)
+    if output.json_out != STDOUT and output.top:
+        typer.echo(table_of(best[: output.top], options.searched, MEASURES))
+    say(f"{len(best):,} ensembles in {document['seconds_search']:.2f} s; none of them is deflated")
 
 
 def search_ensemble(

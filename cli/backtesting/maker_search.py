@@ -6,16 +6,28 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cli.backtesting.maker import MAKER_FEE_BPS, NAME, measures_of, minutes_of, refuse_others
-from cli.backtesting.results import format_measure, say
+import typer
+
+from cli.backtesting.maker import (
+    MAKER_FEE_BPS,
+    NAME,
+    given_rules,
+    measures_of,
+    minutes_of,
+    refuse_others,
+)
+from cli.backtesting.results import STDOUT, check_output, format_measure, say, write_json
 from cli.tables import text_table
 from trading.errors import ParameterError
 from trading.market_making.backtest import simulate_maker
 from trading.market_making.quoting import MakerRules
 from trading.research.grid import parse_grid
 from trading.strategies.parameters import Parameter
+
+if TYPE_CHECKING:
+    from cli.backtesting.search import Output, SearchOptions
 
 MEASURES = (
     "total_return",
@@ -55,6 +67,23 @@ def check_options(method: str, others: dict[str, object], owner: str = NAME) -> 
     if method != "grid":
         raise ParameterError(f"the {owner}'s search tries all combinations; leave out --method")
     refuse_others([option for option, value in others.items() if value], owner)
+
+
+def run_maker_search(options: SearchOptions, output: Output) -> None:
+    """Search the grid's rules by the options of `nocturne search`, and print the best."""
+    others = options.not_of_rules
+    others |= {"--brackets": options.brackets, "--slippage-bps": options.slippage_bps}
+    check_options(options.method, others)
+    given = given_rules(options.preset, options.settings, set(options.searched))
+    wanted = MakerSearch(
+        options.market.file("maker"), tuple(options.grid), given, options.fee_bps, output.sort
+    )
+    check_output("--json", output.json_out)
+    document, best = search_maker(wanted)
+    write_json(output.json_out, document)
+    if output.json_out != STDOUT and output.top:
+        typer.echo(table_of(best[: output.top], options.searched))
+    say(f"{len(best):,} grids in {document['seconds_search']:.2f} s; none of them is deflated")
 
 
 def search_maker(wanted: MakerSearch) -> tuple[dict[str, Any], list[dict[str, Any]]]:

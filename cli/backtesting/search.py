@@ -111,6 +111,18 @@ class SearchOptions:
         """Names of the parameters on the grid."""
         return [text.partition("=")[0].strip() for text in self.grid]
 
+    @property
+    def not_of_rules(self) -> dict[str, object]:
+        """The options that neither the maker nor the ensemble has."""
+        return {
+            "--resume": self.resume,
+            "--lake": self.market.lake,
+            "--processes": self.processes,
+            "--trials": self.trials,
+            "--dask": self.dask,
+            "--funding": self.market.funding,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -197,9 +209,13 @@ def _run(options: SearchOptions, output: Output) -> None:
         raise ParameterError("--html shows a strategy's search; take neither maker nor ensemble")
     check_output("--html", output.html_out)
     if maker:
-        _search_maker(options, output)
+        from cli.backtesting.maker_search import run_maker_search
+
+        run_maker_search(options, output)
     elif options.strategy == ENSEMBLE:
-        _search_ensemble(options, output)
+        from cli.backtesting.ensemble_search import run_ensemble_search
+
+        run_ensemble_search(options, output)
     else:
         _search_strategy(options, output)
 
@@ -259,55 +275,6 @@ def _checked(options: SearchOptions, trials: int | None) -> tuple[Strategy, dict
     draft = parse_grid(options.grid, strategy, trials=trials)
     _check_twice([axis.name for axis in draft.axes], fixed)
     return strategy, fixed
-
-
-def _search_maker(options: SearchOptions, output: Output) -> None:
-    from cli.backtesting.maker import given_rules
-    from cli.backtesting.maker_search import MakerSearch, check_options, search_maker, table_of
-    from cli.backtesting.results import STDOUT, check_output, say, write_json
-
-    others = _not_of_grids(options)
-    others |= {"--brackets": options.brackets, "--slippage-bps": options.slippage_bps}
-    check_options(options.method, others)
-    given = given_rules(options.preset, options.settings, set(options.searched))
-    wanted = MakerSearch(
-        options.market.file("maker"), tuple(options.grid), given, options.fee_bps, output.sort
-    )
-    check_output("--json", output.json_out)
-    document, best = search_maker(wanted)
-    write_json(output.json_out, document)
-    if output.json_out != STDOUT and output.top:
-        typer.echo(table_of(best[: output.top], options.searched))
-    say(f"{len(best):,} grids in {document['seconds_search']:.2f} s; none of them is deflated")
-
-
-def _search_ensemble(options: SearchOptions, output: Output) -> None:
-    from cli.backtesting.ensemble_run import ensemble_run
-    from cli.backtesting.ensemble_search import MEASURES, search_ensemble
-    from cli.backtesting.maker_search import check_options, table_of
-    from cli.backtesting.results import STDOUT, check_output, say, write_json
-    from cli.inputs.strategy_choice import ENSEMBLE
-
-    check_options(options.method, _not_of_grids(options) | {"--preset": options.preset}, ENSEMBLE)
-    wanted = ensemble_run(options.market.file("ensemble"), options.settings, options.costs)
-    check_output("--json", output.json_out)
-    document, best = search_ensemble(wanted, options.grid, output.sort)
-    write_json(output.json_out, document)
-    if output.json_out != STDOUT and output.top:
-        typer.echo(table_of(best[: output.top], options.searched, MEASURES))
-    say(f"{len(best):,} ensembles in {document['seconds_search']:.2f} s; none of them is deflated")
-
-
-def _not_of_grids(options: SearchOptions) -> dict[str, object]:
-    """Return the options that neither the maker nor the ensemble has."""
-    return {
-        "--resume": options.resume,
-        "--lake": options.market.lake,
-        "--processes": options.processes,
-        "--trials": options.trials,
-        "--dask": options.dask,
-        "--funding": options.market.funding,
-    }
 
 
 def _check_twice(searched: list[str], fixed: dict[str, Value]) -> None:

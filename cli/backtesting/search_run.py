@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cli.backtesting.results import measured, say
-from cli.compilation.choice import plain_search_seconds, uses_compiled
+from cli.compilation.choice import uses_compiled
+from cli.compilation.plain_search import PlainSearch
 from cli.inputs.market import MarketChoice
 from cli.inputs.progress import LongRun
 from cli.summary.backtest import EmergencyStop
@@ -35,7 +35,6 @@ from trading.research.trials import (
     workers,
 )
 from trading.simulation import Costs
-from trading.simulation.search_plan import SearchPlan
 from trading.simulation.signal_interval import with_signal_interval
 from trading.strategies.base import Strategy
 from trading.strategies.parameters import Value
@@ -59,9 +58,6 @@ class SearchRequest:
     dask: str | None
     resume: Path | None
 
-
-_MOST_PLANNED = 2_000
-"""Combinations that are looked at to guess how many sets of signals a search has."""
 
 SearchResults = list[tuple[dict[str, Value], Metrics]]
 
@@ -91,13 +87,13 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
     fixed = with_signal_interval(request.strategy, request.fixed, columns.interval_ms, searched)
     task = SearchTask(request.strategy, columns, fixed, costs, start_ms=market.start_ms)
     begun = time.perf_counter()
-    work = _prepared(request, task, grid, count)
+    work, plain_processes = _prepared(request, task, grid, count)
     seconds_compile = time.perf_counter() - begun
     begun = time.perf_counter()
     method = sampler_of(request.method, grid, request.seed)
     with (
         _store(request, work, grid) as store,
-        _workers(request, work) as run,
+        _workers(request, work, plain_processes) as run,
         LongRun("searching", min(count, grid.size)) as progress,
     ):
         trials = run_trials(method, _counted(run, progress), count, request.objective, store)
@@ -131,24 +127,21 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
 
 def _prepared(
     request: SearchRequest, work: SearchTask, grid: ParameterGrid, count: int
-) -> SearchTask:
-    """Return the task with its backend; a search over two candles loads every compiled kernel."""
+) -> tuple[SearchTask, int]:
+    """Return the task with its backend, and on how many processes plain Python runs it.
+
+    A search over two candles loads every compiled kernel.
+    """
     first, base_ms = grid.combination(0), work.candles.interval_ms
-
-    def plain_seconds() -> float:
-        if request.processes or request.dask is not None:
-            return inf
-        wanted = min(count, grid.size)
-        some = [grid.combination(place) for place in range(min(wanted, _MOST_PLANNED))]
-        plan = SearchPlan(work.strategy, some, work.fixed, work.costs, base_ms)
-        return plain_search_seconds(work, len(plan.groups) * wanted // len(some), first)
-
+    elsewhere = request.processes or request.dask is not None
+    cores = 1 if request.method == "bayes" else request.workers
+    plain = PlainSearch(work, grid, count, 0 if elsewhere else cores)
     params = {**work.fixed, **first}
-    if not uses_compiled(work.strategy, params, base_ms, "search", plain_seconds):
-        return replace(work, compiled=False)
+    if not uses_compiled(work.strategy, params, base_ms, "search", lambda: plain.wall_seconds):
+        return replace(work, compiled=False), 1 if elsewhere else plain.processes
     tiny = work.candles.rows(0, min(2, len(work.candles)))
     replace(work, candles=tiny, start_ms=None).run([first])
-    return work
+    return work, 1
 
 
 def _counted(run: Runner, progress: LongRun) -> Runner:
@@ -162,8 +155,12 @@ def _counted(run: Runner, progress: LongRun) -> Runner:
     return counted
 
 
-def _workers(request: SearchRequest, work: SearchTask) -> AbstractContextManager[Runner]:
+def _workers(
+    request: SearchRequest, work: SearchTask, plain_processes: int
+) -> AbstractContextManager[Runner]:
     """Return a runner on threads, on processes or on a Dask cluster."""
+    if plain_processes > 1:
+        return workers(work, plain_processes, processes=True)
     if request.dask is None:
         return workers(work, request.workers, processes=request.processes)
     from cli.backtesting.dask_workers import dask_workers

@@ -1,8 +1,8 @@
 """Whether a run uses compiled kernels, and how they come to be.
 
 Both backends give the same bits, so only time decides. Compiled code that is on the disk is used.
-Otherwise a short run is done in plain Python at once, and the kernels are compiled beside it for
-the next one; a long run waits for them. `NOCTURNE_COMPILE` overrides this: ``now`` always compiles
+Otherwise a short run is done in plain Python at once, and the kernels are compiled after it for the
+next one; a long run waits for them. `NOCTURNE_COMPILE` overrides this: ``now`` always compiles
 before the run, ``never`` always runs plain.
 """
 
@@ -29,6 +29,7 @@ SHORT_SECONDS = 8.0
 """A run that plain Python finishes in this time is not worth waiting for the compiler."""
 CANDLE_SECONDS = 7e-6
 """Plain Python's time for one candle and one set of signals; most strategies take 3 to 11 us."""
+_ordered: list[CompileOrder] = []
 _TRIED = 3_000
 """Candles that a search tries in plain Python; the trades of its combinations hardly count."""
 
@@ -59,14 +60,23 @@ def uses_compiled(
         return True
     if choice == "auto" and plain_seconds() <= SHORT_SECONDS:
         if kept:
-            for order in _orders(strategy, needs, base_ms):
-                order.start_behind()
+            _ordered.extend(_orders(strategy, needs, base_ms))
             say("first use: running uncompiled, and compiling in the background for the next run")
         return False
     say("compiling for this machine, once; the next run starts at once ...")
     if kept:
         _wait_for([order.start() for order in _orders(strategy, needs, base_ms)])
     return True
+
+
+def start_ordered() -> None:
+    """Start the compilers that plain runs have ordered; called when a command ends.
+
+    Started beside the run they would take half of its speed on two threads of one core.
+    """
+    for order in _ordered:
+        order.start_behind()
+    _ordered.clear()
 
 
 def plain_search_seconds(task: SearchTask, groups: int, first: Mapping[str, Value]) -> float:

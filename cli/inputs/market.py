@@ -100,7 +100,11 @@ class MarketChoice:
         from cli.inputs.lake_choice import lake_root
         from lake.series import load_candles
         from lake.store import Lake
+        from lake.tables import VENUES
 
+        if self.venue not in VENUES:
+            known = ", ".join(VENUES)
+            raise ParameterError(f"the venue '{self.venue}' is not known; known are {known}")
         root = lake_root(self.lake)
         columns = load_candles(Lake(root), self.venue, symbol)
         if len(columns) == 0:

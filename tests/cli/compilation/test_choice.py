@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.compilation.choice import plain_search_seconds, uses_compiled
+from cli.compilation.choice import plain_search_seconds, start_ordered, uses_compiled
 from cli.compilation.worker import CompileOrder
 from tests.waiting import until
 from trading.candles import MINUTE_MS, CandleColumns
@@ -50,6 +50,8 @@ def test_a_short_first_run_is_plain_and_orders_both_parts(
     empty_cache: Path, ordered: list[CompileOrder], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert not uses_compiled(BREAKOUT, {"k": 0.4}, MINUTE_MS, "backtest", lambda: 0.6)
+    assert ordered == [], "the compiler must not compete with the run"
+    start_ordered()
     assert [(order.what, order.part) for order in ordered] == [
         ("backtest", "signals"),
         ("backtest", "engine"),
@@ -77,6 +79,7 @@ def test_never_runs_plain_and_orders_nothing(
 ) -> None:
     monkeypatch.setenv("NOCTURNE_COMPILE", "never")
     assert not uses_compiled(BREAKOUT, {}, MINUTE_MS, "search", lambda: 1e9)
+    start_ordered()
     assert ordered == []
 
 
