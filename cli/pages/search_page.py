@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cli.pages.html_file import write_html
+
 if TYPE_CHECKING:
     from trading.metrics import Metrics
     from trading.strategies.parameters import Value
@@ -19,8 +21,6 @@ def write_page(
     """Write the page atomically; ``ranked`` has the best first. `DataError` if it cannot."""
     from flows.report.search_page import SearchRun, search_html
     from flows.report.views import Fact
-    from lake.files import write_bytes
-    from trading.errors import DataError
 
     facts = (
         Fact("Method", str(document["method"])),
@@ -37,7 +37,4 @@ def write_page(
         significance=significance,
         facts=facts,
     )
-    try:
-        write_bytes(Path(target), search_html(run).encode())
-    except OSError as error:
-        raise DataError(f"--html {target} cannot be written: {error}") from error
+    write_html(target, search_html(run))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import typer
@@ -20,7 +21,10 @@ def release() -> None:
 
 
 @app.command("list")
-def list_(lake: Path = typer.Option(None, help=LAKE_HELP)) -> None:
+def list_(
+    lake: Path = typer.Option(None, help=LAKE_HELP),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
     """List all releases, oldest first; * is the current one.
 
     Example: nocturne release list --lake data_lake
@@ -31,19 +35,30 @@ def list_(lake: Path = typer.Option(None, help=LAKE_HELP)) -> None:
 
     root = _published(lake)
     releases = list_releases(root)
-    if not releases:
+    if not releases and not as_json:
         typer.echo(f"no release is published in {root}; `nocturne flow nightly` makes one")
         return
-    rows = [
-        [
-            "*" if item.current else "",
-            item.release_id,
-            iso(item.as_of) if item.as_of else "",
-            iso(item.published_at.replace(microsecond=0)) if item.published_at else "",
-            str(item.strategies),
-            "refused" if item.problem else ("proven" if item.proven else "unproven"),
-        ]
+    found = [
+        {
+            "release": item.release_id,
+            "current": item.current,
+            "as_of": iso(item.as_of) if item.as_of else None,
+            "published": iso(item.published_at.replace(microsecond=0))
+            if item.published_at
+            else None,
+            "strategies": item.strategies,
+            "state": "refused" if item.problem else ("proven" if item.proven else "unproven"),
+            "problem": item.problem or None,
+        }
         for item in releases
+    ]
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    shown = ("release", "as_of", "published", "strategies", "state")
+    rows = [
+        ["*" if row["current"] else "", *("" if row[n] is None else str(row[n]) for n in shown)]
+        for row in found
     ]
     header = ["", "release", "as of", "published", "strategies", "state"]
     typer.echo(text_table(header, rows, left=(0, 1, 2, 3, 5)))

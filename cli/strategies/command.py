@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,9 @@ app = typer.Typer(
 
 
 @app.command("list")
-def list_strategies() -> None:
+def list_strategies(
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
     """Print the name and the summary of every strategy, then of the maker and the ensemble.
 
     Example: nocturne strategies list
@@ -30,6 +33,10 @@ def list_strategies() -> None:
 
     summaries = {name: _summary(name) for name in strategy_names()}
     summaries |= {part.NAME: part.SUMMARY for part in (maker, ensemble)}
+    if as_json:
+        rows = [{"name": name, "summary": summary} for name, summary in summaries.items()]
+        typer.echo(json.dumps(rows, indent=2))
+        return
     width = max(len(name) for name in summaries)
     for name, summary in summaries.items():
         typer.echo(f"{name:<{width}}  {summary}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from cli.backtesting.results import measured
@@ -103,18 +102,9 @@ class StrategyRun:
 
     def write_page(self, target: str) -> None:
         """Write the page with charts."""
-        from cli.pages.backtest_page import PageInputs, write_page
+        from cli.pages.backtest_page import write_page
 
-        page = PageInputs(
-            self.strategy.name,
-            Path(self.market.label),
-            self.result.params,
-            self.market.traded,
-            self.result,
-            self.measures,
-            self.costs,
-        )
-        write_page(target, page)
+        write_page(target, self)
 
 
 def run_strategy(

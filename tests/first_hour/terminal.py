@@ -47,7 +47,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return {**own, "TERM": "xterm-256color", "HOME": str(folder), **more}
 
 
-def piped(words: list[str], folder: Path, **variables: str) -> Said:
+def piped(words: list[str], folder: Path, timeout: float = 110, **variables: str) -> Said:
     """Run `nocturne` with its output in a pipe."""
     started = time.monotonic()
     done = subprocess.run(
@@ -57,7 +57,7 @@ def piped(words: list[str], folder: Path, **variables: str) -> Said:
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=110,
+        timeout=timeout,
     )
     return Said(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -45,6 +46,24 @@ def test_the_help_of_every_command_has_an_example(words: tuple[str, ...]) -> Non
         context = typer.Context(node, parent=context, info_name=word)
     text = " ".join(node.get_help(context).split())
     assert re.search(rf"Examples?: (\w+=\S+ )?nocturne {' '.join(words)}\b", text), text
+
+
+LISTS = [words for words in leaves() if words[-1] in ("list", "positions", "trades", "profit")]
+
+
+def test_there_are_lists() -> None:
+    assert len(LISTS) == 5
+
+
+@pytest.mark.parametrize("words", LISTS, ids=" ".join)
+def test_every_list_has_json(words: tuple[str, ...], tmp_path: Path) -> None:
+    assert "--json" in piped([*words, "--help"], tmp_path).text
+
+
+def test_the_list_of_strategies_is_also_json(tmp_path: Path) -> None:
+    rows = json.loads(piped(["strategies", "list", "--json"], tmp_path).text)
+    assert {"breakout", "ict_mixed", "maker", "ensemble"} <= {row["name"] for row in rows}
+    assert all(row["summary"] for row in rows)
 
 
 @pytest.mark.parametrize(
