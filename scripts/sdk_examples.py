@@ -4,12 +4,13 @@
     .venv/bin/python scripts/sdk_examples.py /tmp/connector
 
 The scripts of spot and of USDⓈ-M futures run unmodified; the environment gives them hosts and keys.
-Each ends as
+Some leave a choice to their reader, as in ``SideEnum[""]``, and would fail before they send
+anything: they run with the first value of the enum, and are counted apart. Each ends as
 
 - ``served``: a response without an error, or a stream that was subscribed and left;
 - ``refused``: the sandbox refuses it with an error code of the exchange, as its placeholder values
   deserve (order 1 does not exist);
-- ``own``: the script fails before it sends anything (a placeholder that is no value of its enum);
+- ``own``: the script fails before it sends anything;
 - ``unsupported``: the sandbox does not have the call;
 - ``failed``: anything else.
 """
@@ -20,7 +21,6 @@ import argparse
 import contextlib
 import os
 import re
-import runpy
 import subprocess
 import sys
 import tempfile
@@ -30,6 +30,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 FOLDERS = ("clients/spot/examples", "clients/derivatives_trading_usds_futures/examples")
 SAMPLE = Path("data_lake/sample/candles_1m/usdm/ETHUSDT.parquet")
@@ -38,6 +45,7 @@ KINDS = ("served", "refused", "own", "unsupported", "failed")
 # What the sandbox says of a call that it does not have.
 ABSENT = ("is not served", "Unknown method", "no stream", "'status': 404", "404")
 CODE = re.compile(r"'?code'?\D{0,3}(-\d{4})|\((-\d{4})|(?<!\d)(-[1245]\d{3})(?!\d)")
+BLANK = re.compile(r'(\w+Enum)\[""\]')
 LIMIT_S = 60.0
 
 
@@ -52,20 +60,37 @@ def write_candles(folder: Path) -> None:
         pq.write_table(found, folder / f"{symbol}.parquet")
 
 
-def environment(script: str, url: str) -> dict[str, str]:
+def write_accounts(folder: Path) -> tuple[Path, Path]:
+    """Write two accounts, one with an Ed25519 key, and the private key; return both files."""
+    key = Ed25519PrivateKey.generate()
+    private, accounts = folder / "private.pem", folder / "accounts.toml"
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    money = 'usdm = {USDT = "100000"}\nspot = {USDT = "100000", BTC = "1", BNB = "100"}\n'
+    accounts.write_text(
+        f'[[account]]\nname = "main"\nkey = "sandbox"\nsecret = "sandbox"\n{money}'
+        f'[[account]]\nname = "signs"\nkey = "edwards"\n'
+        f'public_key = """{public.decode()}"""\n{money}'
+    )
+    return accounts, private
+
+
+def environment(script: Path, url: str, private: Path) -> dict[str, str]:
     """Return what a script reads from its environment."""
+    signs = "ED25519_PRIVATE_KEY" in script.read_text(encoding="utf-8")
     streams = url.replace("http", "ws", 1)
-    if "websocket_api" in script:
-        streams += "/ws-api/v3" if "/spot/" in script else "/ws-fapi/v1"
+    if "websocket_api" in str(script):
+        streams += "/ws-api/v3" if "/spot/" in str(script) else "/ws-fapi/v1"
     return {
-        "API_KEY": "sandbox",
+        "API_KEY": "edwards" if signs else "sandbox",
         "API_SECRET": "sandbox",
+        "ED25519_PRIVATE_KEY": str(private),
         "BASE_PATH": url,
         "STREAM_URL": streams,
     }
 
 
-def start(script: Path, url: str, log: Path) -> int:
+def start(script: Path, variables: dict[str, str], log: Path) -> int:
     """Run a script in a child that has the SDKs imported already; return its process id."""
     child = os.fork()
     if child:
@@ -75,8 +100,9 @@ def start(script: Path, url: str, log: Path) -> int:
         with log.open("w", buffering=1) as target:
             os.dup2(target.fileno(), 1)
             os.dup2(target.fileno(), 2)
-            os.environ.update(environment(str(script), url))
-            runpy.run_path(str(script), run_name="__main__")
+            os.environ.update(variables)
+            text = BLANK.sub(r"next(iter(\1))", script.read_text(encoding="utf-8"))
+            exec(compile(text, str(script), "exec"), {"__name__": "__main__"})
             code = 0
     except BaseException as error:
         os.write(2, f"left with error: {error!r}\n".encode())
@@ -94,6 +120,8 @@ def verdict(text: str, code: int) -> str:
     line = errors[0]
     if CODE.search(line) or "APIError" in line or "BadRequestError" in line:
         return "unsupported" if any(word in line for word in ABSENT) else "refused"
+    if "no symbol for stream" in line:
+        return "refused"
     if any(word in line for word in ABSENT):
         return "unsupported"
     return (
@@ -103,7 +131,9 @@ def verdict(text: str, code: int) -> str:
     )
 
 
-def run_all(scripts: list[Path], url: str, folder: Path, at_once: int) -> dict[Path, str]:
+def run_all(
+    scripts: list[Path], url: str, private: Path, folder: Path, at_once: int
+) -> dict[Path, str]:
     """Run all scripts, some of them at once; return the verdict of each."""
     import binance_sdk_derivatives_trading_usds_futures.derivatives_trading_usds_futures
     import binance_sdk_spot.spot
@@ -116,7 +146,11 @@ def run_all(scripts: list[Path], url: str, folder: Path, at_once: int) -> dict[P
             log = (
                 folder / f"{len(scripts) - len(waiting):03}-{script.parent.name}-{script.stem}.log"
             )
-            running[start(script, url, log)] = (script, log, time.monotonic())
+            running[start(script, environment(script, url, private), log)] = (
+                script,
+                log,
+                time.monotonic(),
+            )
         time.sleep(0.02)
         for child, (script, log, begun) in list(running.items()):
             done, status = os.waitpid(child, os.WNOHANG)
@@ -132,13 +166,12 @@ def run_all(scripts: list[Path], url: str, folder: Path, at_once: int) -> dict[P
 
 
 @contextlib.contextmanager
-def sandbox(folder: Path):  # type: ignore[no-untyped-def]
+def sandbox(folder: Path, accounts: Path):  # type: ignore[no-untyped-def]
     """Run a sandbox of both venues; yield its URL."""
     write_candles(folder)
     command = [
         sys.executable, "-m", "cli", "sandbox", "serve", "--candles", str(folder), "--venue",
-        "both", "--redate", "now", "--balance", "USDT=100000", "--balance", "BTC=1",
-        "--balance", "BNB=100", "--weight-limit", "1000000",
+        "both", "--redate", "now", "--accounts", str(accounts), "--weight-limit", "1000000",
     ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -169,12 +202,16 @@ def main() -> None:
         logs.mkdir(parents=True, exist_ok=True)
         candles = Path(temporary) / "candles"
         candles.mkdir()
-        with sandbox(candles) as url:
-            found = run_all(scripts, url, logs, options.at_once)
+        accounts, private = write_accounts(Path(temporary))
+        with sandbox(candles, accounts) as url:
+            found = run_all(scripts, url, private, logs, options.at_once)
+    blank = {script for script in found if BLANK.search(script.read_text(encoding="utf-8"))}
     counts = Counter(found.values())
+    filled = Counter(kind for script, kind in found.items() if script in blank)
+    print(f"{'':12} {'all':>5} {'with a blank filled':>20}")
     for kind in KINDS:
-        print(f"{kind:12} {counts[kind]:4}")
-    print(f"{'all':12} {len(found):4}")
+        print(f"{kind:12} {counts[kind]:5} {filled[kind]:20}")
+    print(f"{'all':12} {len(found):5} {len(blank):20}")
     for script, kind in found.items():
         if kind in ("unsupported", "failed"):
             print(f"{kind}: {script.relative_to(options.connector)}")

@@ -52,6 +52,11 @@ class UserStreams:
                 if pair[0] is session and number in (None, pair[1]):
                     del listeners[pair]
 
+    def numbers(self, session: Session) -> list[int]:
+        """Return the numbers of a session's subscriptions, the newest first."""
+        every = (pair for pairs in self._listeners.values() for pair in pairs)
+        return sorted((number for one, number in every if one is session), reverse=True)
+
     def leave(self, session: Session) -> None:
         """End all subscriptions of a session whose connection is closed."""
         self.unsubscribe(session, None)

@@ -132,7 +132,7 @@ class _Client:
             if not fitting:
                 served = (any(m.serves(name) for m in self._markets) for name in names)
                 strange = next((n for n, found in zip(names, served, strict=True) if not found), "")
-                return _no_stream(strange) if strange else "Invalid request: streams of two markets"
+                return self._not_served(strange)
             self._join(fitting[0])
         connection, exchange = self._connection, self._market.exchange
         if connection.category == "private":
@@ -153,7 +153,7 @@ class _Client:
                 continue
             stream = self._market.parse(name)
             if stream is None or not self._market.serves(name):
-                return _no_stream(name)
+                return self._not_served(name)
             if connection.category not in (ROOT, stream.category):
                 return f"Invalid request: stream {name!r} is served under /{stream.category}"
             streams.append(stream)
@@ -163,9 +163,12 @@ class _Client:
             exchange.audience_changed()
         return ""
 
-
-def _no_stream(name: str) -> str:
-    return f"Invalid request: no stream {name[:100]!r}"
+    def _not_served(self, name: str) -> str:
+        """Say what is wrong with a name: its form, or its symbol; with none, the markets differ."""
+        if not name:
+            return "Invalid request: streams of two markets"
+        known = any(market.parse(name) is not None for market in self._markets)
+        return f"Invalid request: {'no symbol for' if known else 'no'} stream {name[:100]!r}"
 
 
 def _problem(text: str, ident: Any) -> dict[str, Any]:

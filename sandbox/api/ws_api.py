@@ -137,6 +137,8 @@ class WsApi:
                 if not session.account:
                     raise error_codes.NOT_LOGGED_ON()
                 return {"subscriptionId": streams.subscribe(session, session.account)}
+            case "session.subscriptions":
+                return [{"subscriptionId": number} for number in streams.numbers(session)]
             case "userDataStream.unsubscribe":
                 number = values.get("subscriptionId", "")
                 streams.unsubscribe(session, int(number) if number.isdigit() else None)

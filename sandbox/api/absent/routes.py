@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.api.absent import unrecorded
+from sandbox.api.absent import unrecorded, usdm_account
 from sandbox.api.requests import KEY, PUBLIC, SIGNED, Route
 from sandbox.engines.common import error_codes
 from sandbox.market.clock import wall_ms
@@ -173,4 +173,4 @@ SPOT = {
     **_public("/api/v3", *MARKET_DATA),
     **_signed("/api/v3", "openOrders", "openOrderList"),
 }
-ROUTES = {**unrecorded.ROUTES, **SPOT, **USDM, **COIN_M, **OPTIONS, **WALLET}
+ROUTES = {**unrecorded.ROUTES, **usdm_account.ROUTES, **SPOT, **USDM, **COIN_M, **OPTIONS, **WALLET}

@@ -43,7 +43,13 @@ def order_json(order: SpotOrder) -> Json:
         "isWorking": order.working,
         "workingTime": order.working_time,
         "selfTradePreventionMode": order.prevention,
+        **_routed(order),
     }
+
+
+def _routed(order: SpotOrder) -> Json:
+    """Return what only an order of smart order routing has."""
+    return {"workingFloor": order.floor, "usedSor": True} if order.routed else {}
 
 
 def _trigger(order: SpotOrder) -> Json:
@@ -80,7 +86,7 @@ def result_json(order: SpotOrder) -> Json:
         "workingTime": order.working_time,
         "selfTradePreventionMode": order.prevention,
     }
-    return shown | (_trigger(order) if order.stop_price or order.trailing else {})
+    return shown | _routed(order) | (_trigger(order) if order.stop_price or order.trailing else {})
 
 
 def full_json(order: SpotOrder, fills: list[SpotFill]) -> Json:
@@ -93,10 +99,37 @@ def full_json(order: SpotOrder, fills: list[SpotFill]) -> Json:
                 "qty": money_text(fill.quantity),
                 "commission": money_text(fill.fee),
                 "commissionAsset": fill.fee_asset,
-                "tradeId": fill.trade_id,
+                **_match(fill),
             }
             for fill in fills
         ],
+    }
+
+
+def _match(fill: SpotFill) -> Json:
+    """Return the trade of a fill, or the allocation that stands for one."""
+    if fill.allocation < 0:
+        return {"tradeId": fill.trade_id}
+    return {"tradeId": -1, "matchType": "ONE_PARTY_TRADE_REPORT", "allocId": fill.allocation}
+
+
+def allocation_json(fill: SpotFill) -> Json:
+    """Return an allocation as `myAllocations` does."""
+    return {
+        "symbol": fill.symbol,
+        "allocationId": fill.allocation,
+        "allocationType": "SOR",
+        "orderId": fill.order_id,
+        "orderListId": fill.list_id,
+        "price": money_text(fill.price),
+        "qty": money_text(fill.quantity),
+        "quoteQty": money_text(fill.price * fill.quantity),
+        "commission": money_text(fill.fee),
+        "commissionAsset": fill.fee_asset,
+        "time": fill.time,
+        "isBuyer": fill.side == "BUY",
+        "isMaker": False,
+        "isAllocator": False,
     }
 
 
@@ -245,7 +278,7 @@ def execution_report_event(event: OrderReport) -> Json:
         "n": plain(fill.fee) if fill else "0",
         "N": fill.fee_asset if fill else None,
         "T": event.time,
-        "t": fill.trade_id if fill else -1,
+        "t": fill.trade_id if fill and fill.allocation < 0 else -1,
         "I": event.number,
         "w": order.open and order.working,
         "m": fill.maker if fill else False,
@@ -261,6 +294,10 @@ def execution_report_event(event: OrderReport) -> Json:
         report |= {"d": order.trailing, "D": order.trailing_time}
     if order.expiry:
         report["eR"] = order.expiry
+    if order.routed:
+        report |= {"W": order.working_time, "k": order.floor, "uS": True}
+    if fill and fill.allocation >= 0:
+        report |= {"b": "ONE_PARTY_TRADE_REPORT", "a": fill.allocation}
     return report
 
 

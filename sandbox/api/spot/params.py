@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.spot.model import CONDITIONAL, TYPES, SpotOrderRequest
+from sandbox.engines.spot.rejections import OPO_SIDES
 from sandbox.protocol.params import CLIENT_ID, Params
 
 TIMES_IN_FORCE = ("GTC", "IOC", "FOK")
@@ -94,6 +96,18 @@ def list_legs(params: Params) -> tuple[SpotOrderRequest, SpotOrderRequest]:
     params.side()
     params.need("quantity")
     return _leg(params, "above"), _leg(params, "below")
+
+
+def paying_legs(params: Params) -> tuple[SpotOrderRequest, list[SpotOrderRequest]]:
+    """Return the orders that `POST /orderList/opo` and `/opoco` request: working, pending.
+
+    The pending ones have no quantity yet; only a BUY pays for SELL orders.
+    """
+    params.need("workingSide"), params.need("pendingSide")
+    if params.text("workingSide") != "BUY" or params.text("pendingSide") != "SELL":
+        raise OPO_SIDES()
+    working, pending = triggering_legs(params.renamed({}, pendingQuantity="1"))
+    return working, [replace(leg, quantity=ZERO) for leg in pending]
 
 
 def triggering_legs(params: Params) -> tuple[SpotOrderRequest, list[SpotOrderRequest]]:

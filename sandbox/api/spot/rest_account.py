@@ -41,9 +41,10 @@ def trade_fee(call: SpotCall) -> list[Any]:
 
 
 def my_trades(call: SpotCall) -> list[Any]:
-    """`GET /myTrades`."""
+    """`GET /myTrades`: allocations are no trades."""
     symbol = call.feed(call.params.symbol()).symbol
-    found = trades(call.params, call.account.fills, symbol)
+    mine = [fill for fill in call.account.fills if fill.allocation < 0]
+    found = trades(call.params, mine, symbol)
     return [account_json.trade_json(fill) for fill in found]
 
 

@@ -13,6 +13,7 @@ from sandbox.api.spot import market_json
 from sandbox.api.spot.call import SpotCall
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.money import plain
+from sandbox.engines.spot import order_routes
 from sandbox.market.clock import wall_ms
 
 DEPTH_WEIGHT = by_limit(100, (100, 5), (500, 25), (1000, 50), (5000, 250))
@@ -20,12 +21,14 @@ DEPTH_WEIGHT = by_limit(100, (100, 5), (500, 25), (1000, 50), (5000, 250))
 
 def exchange_info(call: SpotCall) -> dict[str, Any]:
     """`GET /exchangeInfo`."""
+    routed = order_routes.routes(call.core)
     return {
         "timezone": "UTC",
         "serverTime": wall_ms(),
         "rateLimits": call.exchange.limits.published(),
         "exchangeFilters": [],
         "symbols": [market_json.symbol_info(feed.instrument) for feed in call.feeds()],
+        "sors": [{"baseAsset": base, "symbols": symbols} for base, symbols in routed.items()],
     }
 
 

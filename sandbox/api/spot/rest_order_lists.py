@@ -8,7 +8,7 @@ from sandbox.api.pagination import newest
 from sandbox.api.requests import SIGNED, Route, names
 from sandbox.api.spot import account_json
 from sandbox.api.spot.call import SpotCall
-from sandbox.api.spot.params import client_id, list_legs, old_oco, triggering_legs
+from sandbox.api.spot.params import client_id, list_legs, old_oco, paying_legs, triggering_legs
 from sandbox.engines.common import error_codes
 from sandbox.engines.spot import rejections
 from sandbox.engines.spot.model import OrderList, SpotOrderRequest
@@ -55,14 +55,28 @@ def place_old_oco(call: SpotCall) -> dict[str, Any]:
 
 def place_triggering(call: SpotCall) -> dict[str, Any]:
     """`POST /orderList/oto` and `/otoco`: the response shows what was there before the trigger."""
-    working, pending = triggering_legs(call.params)
+    return _triggering(call, *triggering_legs(call.params))
+
+
+def place_paying(call: SpotCall) -> dict[str, Any]:
+    """`POST /orderList/opo` and `/opoco`: what the first order receives, the others sell."""
+    return _triggering(call, *paying_legs(call.params), pays=True)
+
+
+def _triggering(
+    call: SpotCall,
+    working: SpotOrderRequest,
+    pending: list[SpotOrderRequest],
+    *,
+    pays: bool = False,
+) -> dict[str, Any]:
     if len(pending) > 1:
         _check_sides(pending[0].side, pending[0].type, pending[1].type)
     ids = [leg.client_id for leg in (working, *pending) if leg.client_id]
     if len(set(ids)) < len(ids):
         raise rejections.SAME_LIST_IDS()
     name, engine = client_id(call.params, "listClientOrderId"), call.exchange.engine
-    found = engine.place_triggering(call.account, working, pending, name)
+    found = engine.place_triggering(call.account, working, pending, name, pays=pays)
     shown = account_json.list_report_json(call.account, found)
     engine.activate_due()
     return shown
@@ -139,6 +153,12 @@ ROUTES = {
     ),
     ("POST", "/api/v3/orderList/otoco"): Route(
         place_triggering, SIGNED, 0, order=True, known=OTOCO_KNOWN
+    ),
+    ("POST", "/api/v3/orderList/opo"): Route(
+        place_paying, SIGNED, 0, order=True, known=OTO_KNOWN - {"pendingQuantity"}
+    ),
+    ("POST", "/api/v3/orderList/opoco"): Route(
+        place_paying, SIGNED, 0, order=True, known=OTOCO_KNOWN - {"pendingQuantity"}
     ),
     ("POST", "/api/v3/order/oco"): Route(
         place_old_oco,

@@ -12,8 +12,8 @@ from sandbox.api.spot.params import client_id, new_order, positive
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.orders import find_order
-from sandbox.engines.spot import orders, rejections
-from sandbox.engines.spot.model import SpotOrder
+from sandbox.engines.spot import order_routes, orders, rejections
+from sandbox.engines.spot.model import SpotOrder, SpotOrderRequest
 
 RESPONSES = ("ACK", "RESULT", "FULL")
 
@@ -39,11 +39,38 @@ def place_order(call: SpotCall) -> dict[str, Any]:
     return _order_response(call, call.exchange.engine.place(call.account, new_order(call.params)))
 
 
+def place_routed(call: SpotCall) -> dict[str, Any]:
+    """`POST /sor/order`: smart order routing."""
+    _check_response_type(call)
+    order = call.exchange.engine.place_routed(call.account, _routed_order(call))
+    return _order_response(call, order)
+
+
+def _routed_order(call: SpotCall) -> SpotOrderRequest:
+    """Return the requested order; only LIMIT and MARKET ones by quantity are routed (−1116)."""
+    request = new_order(call.params)
+    if request.type not in ("LIMIT", "MARKET"):
+        raise error_codes.BAD_TYPE()
+    return request
+
+
 def test_order(call: SpotCall) -> dict[str, Any]:
     """`POST /order/test`: parameters and filters only."""
     _check_response_type(call)
     request = new_order(call.params)
     orders.check(call.core, call.core.market(request.symbol), call.account, request)
+    return _rates_of(call, request)
+
+
+def test_routed(call: SpotCall) -> dict[str, Any]:
+    """`POST /sor/order/test`: parameters and filters only."""
+    _check_response_type(call)
+    request = _routed_order(call)
+    order_routes.check(call.core, call.account, request)
+    return _rates_of(call, request)
+
+
+def _rates_of(call: SpotCall, request: SpotOrderRequest) -> dict[str, Any]:
     if not call.params.flag("computeCommissionRates"):
         return {}
     shown = account_json.commission_json(call.core, call.account, request.symbol)
@@ -188,6 +215,7 @@ ORDER_KNOWN = frozenset(
         "selfTradePreventionMode",
     ]
 )
+SOR_KNOWN = ORDER_KNOWN - {"quoteOrderQty", "stopPrice", "trailingDelta"}
 REPLACE_KNOWN = ORDER_KNOWN | {
     "cancelReplaceMode", "cancelNewClientOrderId", "cancelOrigClientOrderId", "cancelOrderId",
     "cancelRestrictions", "orderRateLimitExceededMode",
@@ -199,6 +227,10 @@ ROUTES = {
     ("POST", "/api/v3/order"): Route(place_order, SIGNED, 0, order=True, known=ORDER_KNOWN),
     ("POST", "/api/v3/order/test"): Route(
         test_order, SIGNED, known=ORDER_KNOWN | {"computeCommissionRates"}
+    ),
+    ("POST", "/api/v3/sor/order"): Route(place_routed, SIGNED, 0, order=True, known=SOR_KNOWN),
+    ("POST", "/api/v3/sor/order/test"): Route(
+        test_routed, SIGNED, known=SOR_KNOWN | {"computeCommissionRates"}
     ),
     ("GET", "/api/v3/order"): Route(get_order, SIGNED, 4, known=FIND_KNOWN),
     ("PUT", "/api/v3/order/amend/keepPriority"): Route(

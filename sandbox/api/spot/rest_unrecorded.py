@@ -1,4 +1,4 @@
-"""REST handlers of spot about what a sandbox does not have: no block trades, no smart routing."""
+"""REST handlers of spot about what a sandbox does not record, amendments and allocations."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from sandbox.api.pagination import newest
 from sandbox.api.requests import SIGNED, Route, names
+from sandbox.api.spot.account_json import allocation_json
 from sandbox.api.spot.call import SpotCall
 from sandbox.engines.common.error_codes import Refusal
 from sandbox.engines.common.money import money_text
@@ -26,9 +27,21 @@ def reference_price(call: SpotCall) -> dict[str, Any]:
 
 
 def nothing(call: SpotCall) -> list[Any]:
-    """Return an empty list for a listed symbol: block trades, allocations."""
+    """Return an empty list for a listed symbol: block trades."""
     call.feed(call.params.symbol())
     return []
+
+
+def allocations(call: SpotCall) -> list[Any]:
+    """`GET /myAllocations`: what smart order routing filled from other symbols' books."""
+    symbol, order_id = call.feed(call.params.symbol()).symbol, call.params.integer("orderId")
+    mine = [
+        fill
+        for fill in call.account.fills
+        if fill.symbol == symbol and fill.allocation >= 0 and order_id in (None, fill.order_id)
+    ]
+    first = call.params.integer("fromAllocationId")
+    return [allocation_json(fill) for fill in newest(call.params, mine, "allocation", first)]
 
 
 def my_filters(call: SpotCall) -> dict[str, Any]:
@@ -72,7 +85,7 @@ ROUTES = {
         nothing, weight=25, known=names("symbol fromId limit")
     ),
     ("GET", "/api/v3/myAllocations"): Route(
-        nothing,
+        allocations,
         SIGNED,
         20,
         known=names("symbol startTime endTime fromAllocationId limit orderId"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from sandbox.api import market_json
@@ -18,6 +19,7 @@ NAME = re.compile(
     r"forceOrder|compositeIndex)"
     r"(?P<argument>_\w+|\d+)?(?:@(?P<pace>0ms|100ms|250ms|500ms|1s|3s))?$"
 )
+RPI = re.compile("@rpiDepth@500ms$")
 LIQUIDATION = "forceOrder"
 # Streams that exist, but nothing of what they tell happens here.
 SILENT = ("assetIndex", "compositeIndex", "contractInfo", "tradingSession")
@@ -38,6 +40,9 @@ def parse_stream(name: str) -> Stream | None:
     """Parse a stream name; None when there is no such stream."""
     if name in ALL_MARKET:
         return Stream(name, "", ALL_MARKET[name], "")
+    if RPI.search(name):  # nobody sends retail price improvement orders: the book is the same
+        book = parse_stream(RPI.sub("@depth@500ms", name))
+        return None if book is None else replace(book, name=name)
     match = NAME.match(name)
     if match is None:
         return None

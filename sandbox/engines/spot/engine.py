@@ -9,7 +9,7 @@ from sandbox.engines.common.engine import BaseEngine
 from sandbox.engines.common.fees import Fees
 from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import money
-from sandbox.engines.spot import filters, order_lists, orders, rejections
+from sandbox.engines.spot import filters, order_lists, order_routes, orders, rejections
 from sandbox.engines.spot.matching import take
 from sandbox.engines.spot.model import (
     PENDING,
@@ -83,6 +83,10 @@ class SpotEngine(BaseEngine[SpotCore, SpotEvent]):
         """Accept an order or raise ``ExchangeError``."""
         return orders.place(self.core, account, request)
 
+    def place_routed(self, account: SpotAccount, request: SpotOrderRequest) -> SpotOrder:
+        """Accept an order for smart order routing or raise ``ExchangeError``."""
+        return order_routes.place(self.core, account, request)
+
     def place_list(
         self, account: SpotAccount, above: SpotOrderRequest, below: SpotOrderRequest, client_id: str
     ) -> OrderList:
@@ -122,15 +126,18 @@ class SpotEngine(BaseEngine[SpotCore, SpotEvent]):
         working: SpotOrderRequest,
         pending: Sequence[SpotOrderRequest],
         client_id: str,
+        *,
+        pays: bool = False,
     ) -> OrderList:
         """Accept an order and the one (OTO) or two (OTOCO) that its fill places, or none of them.
 
+        With ``pays`` the pending ones have no quantity: they get what the first one receives (OPO).
         What a fill at once has triggered is placed by ``activate_due``, after the response.
         """
         core = self.core
         market = core.market(working.symbol)
         orders.check(core, market, account, working)
-        for leg in pending:
+        for leg in () if pays else pending:
             filters.check(market, account, leg)
         if len(pending) > 1:
             prices = [leg.stop_price or leg.price for leg in pending]
@@ -145,7 +152,7 @@ class SpotEngine(BaseEngine[SpotCore, SpotEvent]):
         ids = tuple(order.order_id for order in legs)
         found = account.lists[list_id] = OrderList(
             list_id, client_id or f"list{list_id}", working.symbol, account.name, ids, core.now,
-            pending=ids[1:],
+            pending=ids[1:], pays=pays,
         )  # fmt: skip
         for order in legs:
             order.list_id = list_id

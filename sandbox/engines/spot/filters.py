@@ -88,6 +88,20 @@ def _check_notional(market: RecordedMarket, request: SpotOrderRequest) -> None:
         raise FILTER("NOTIONAL")
 
 
+def on_step(market: RecordedMarket, quantity: Decimal) -> Decimal:
+    """Round a quantity down to the step of LOT_SIZE."""
+    steps = (quantity / market.instrument.step).to_integral_value("ROUND_FLOOR")
+    return steps * market.instrument.step * ONE
+
+
+def fits(market: RecordedMarket, order: SpotOrder) -> bool:
+    """Whether the filters allow the quantity that a pending order was paid."""
+    instrument = market.instrument
+    value = order.quantity * (order.price or order.stop_price or market.price)
+    lot = instrument.min_quantity <= order.quantity <= instrument.max_quantity
+    return lot and order.quantity > ZERO and value >= instrument.min_notional
+
+
 def quantity_for(market: RecordedMarket, quote: Decimal, side: str) -> Decimal:
     """Return the quantity that ``quoteOrderQty`` buys, rounded down to LOT_SIZE."""
     bought, left = ZERO, quote
@@ -95,8 +109,7 @@ def quantity_for(market: RecordedMarket, quote: Decimal, side: str) -> Decimal:
         part = min(level.quantity, left / level.price)
         bought, left = bought + part, left - part * level.price
     bought += left / market.worst(side)
-    steps = (bought / market.instrument.step).to_integral_value("ROUND_FLOOR")
-    quantity = steps * market.instrument.step * ONE
+    quantity = on_step(market, bought)
     if quantity <= ZERO or quantity < market.instrument.min_quantity:
         raise FILTER("LOT_SIZE")
     return quantity

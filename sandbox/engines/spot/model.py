@@ -50,6 +50,10 @@ class SpotOrder(BaseOrder):
     extreme: Decimal = ZERO
     cancel_id: str = ""
     expiry: str = ""
+    routed: bool = False
+    """Whether it was placed by smart order routing (SOR)."""
+    floor: str = "EXCHANGE"
+    """Where its last activity was: ``SOR`` after an allocation from another symbol's book."""
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -118,6 +122,8 @@ class OrderList:
     status: str = "EXEC_STARTED"
     order_status: str = "EXECUTING"
     pending: tuple[int, ...] = ()
+    pays: bool = False
+    """Whether what the working order receives is the quantity of the pending ones (OPO)."""
 
     @property
     def contingency(self) -> str:
@@ -136,6 +142,8 @@ class SpotFill(BaseFill):
 
     list_id: int
     fee_asset: str
+    allocation: int = -1
+    """Its number if smart order routing filled it from another symbol's book."""
 
 
 @dataclass(frozen=True, slots=True)

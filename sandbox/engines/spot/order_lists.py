@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+from sandbox.engines.common.money import ZERO
 from sandbox.engines.spot.model import OrderList, SpotAccount, SpotOrder
 from sandbox.engines.spot.state import SpotCore
 
@@ -28,6 +31,8 @@ def _after_working(
     core: SpotCore, account: SpotAccount, found: OrderList, order: SpotOrder
 ) -> None:
     """Let the pending orders follow a working one that filled; end them if it ended unfilled."""
+    if found.pays:
+        _lock_received(core, account, found, order)
     if order.status == "FILLED":
         core.due.append((account.name, found.list_id))
     elif not order.open and found.order_status == "EXECUTING":
@@ -37,8 +42,39 @@ def _after_working(
         _finish(core, account, found)
 
 
+def received(account: SpotAccount, order: SpotOrder, base: str) -> Decimal:
+    """Return what a working order's fills leave for the pending ones.
+
+    Their fee comes out of the free balance where there is enough of it.
+    """
+    fees = sum(
+        (f.fee for f in account.fills if f.order_id == order.order_id and f.fee_asset == base), ZERO
+    )
+    return order.filled if account.free(base) >= order.filled else order.filled - fees
+
+
+def _lock_received(
+    core: SpotCore, account: SpotAccount, found: OrderList, order: SpotOrder
+) -> None:
+    """Lock what a working order has received until its pending ones are placed, or it ends."""
+    base = core.markets[order.symbol].instrument.base
+    account.reserve(paid_key(found), base, ZERO)
+    if order.status in ("FILLED", "PARTIALLY_FILLED"):
+        account.reserve(paid_key(found), base, received(account, order, base))
+    core.record_balances(account, base)
+
+
+def paid_key(found: OrderList) -> tuple[str, int]:
+    """Return the name of the reserve for what a list's working order has received."""
+    return "paid", found.list_id
+
+
 def cancel(core: SpotCore, account: SpotAccount, found: OrderList) -> None:
-    """Cancel both legs."""
+    """Cancel both legs; what an OPO list has locked is free again."""
+    if found.pays:
+        base = core.markets[found.symbol].instrument.base
+        account.reserve(paid_key(found), base, ZERO)
+        core.record_balances(account, base)
     for ident in found.order_ids:
         leg = account.orders[ident]
         if leg.open:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from sandbox.engines.common import matching
@@ -12,6 +13,7 @@ from sandbox.engines.spot.matching import SpotBook, take
 from sandbox.engines.spot.model import (
     CONDITIONAL,
     PENDING,
+    OrderList,
     SpotAccount,
     SpotAmendment,
     SpotOrder,
@@ -38,10 +40,33 @@ def activate_due(core: SpotCore) -> None:
     while core.due:
         name, list_id = core.due.pop(0)
         account = core.accounts[name]
-        for ident in account.lists[list_id].pending:
-            order = account.orders[ident]
+        found = account.lists[list_id]
+        waiting = [account.orders[ident] for ident in found.pending]
+        if found.pays:
+            _pay(core, account, found, waiting)
+        for order in waiting:
             if order.status == PENDING:
                 _activate(core, account, order)
+
+
+def _pay(
+    core: SpotCore, account: SpotAccount, found: OrderList, waiting: Sequence[SpotOrder]
+) -> None:
+    """Give pending OPO orders what the first one received, on the step of LOT_SIZE.
+
+    They expire where the filters refuse that quantity.
+    """
+    market = core.markets[found.symbol]
+    base = market.instrument.base
+    account.reserve(order_lists.paid_key(found), base, ZERO)
+    first = account.orders[found.order_ids[0]]
+    quantity = filters.on_step(market, order_lists.received(account, first, base))
+    core.record_balances(account, base)
+    for order in waiting:
+        order.quantity = quantity
+        if order.status == PENDING and not filters.fits(market, order):
+            core.end(order, "EXPIRED")
+            order_lists.after_change(core, order)
 
 
 def _activate(core: SpotCore, account: SpotAccount, order: SpotOrder) -> None:

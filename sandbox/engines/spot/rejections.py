@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox.engines.common.error_codes import ExchangeError, Refusal
 
+NOT_ROUTED = Refusal(-1013, "This symbol has no smart order routing.")
 MARKET_CLOSED = Refusal(-1013, "Market is closed.")
 FILTER = Refusal(-1013, "Filter failure: {0}")
 TOO_PRECISE = Refusal(-1111, "Parameter '{0}' has too much precision.")
@@ -17,6 +18,7 @@ AMEND_QUANTITY = Refusal(
 PRICE_RELATION = Refusal(-2010, "The relationship of the prices for the orders is not correct.")
 UNKNOWN_ORDER = Refusal(-2011, "Unknown order sent.")
 NO_SUCH_ORDER = Refusal(-2013, "Order does not exist.")
+OPO_SIDES = Refusal(-1117, "OPO takes a working BUY order and pending SELL orders.")
 NO_SUCH_LIST = Refusal(-2018, "Order list does not exist.")
 UNKNOWN_LIST = Refusal(-2011, "Unknown order list sent.")
 SAME_LIST_IDS = Refusal(-1114, "aboveClientOrderId and belowClientOrderId must be different.")

@@ -44,6 +44,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
     last_list_id: int = 0
     last_reference: int = 60_000_000_000
     last_execution: int = 0
+    last_allocation: int = -1
     due: list[tuple[str, int]] = field(default_factory=list)
 
     def add_market(self, instrument: ExchangeInstrument) -> None:
@@ -106,6 +107,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
         *,
         maker: bool,
         trade_id: int = 0,
+        allocation: int = -1,
     ) -> SpotFill:
         """Trade ``quantity`` of ``order`` at ``price``; the fee is taken from what is received."""
         account = self.accounts[order.account]
@@ -114,6 +116,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
         value = quantity * price
         trade_id = trade_id or self.next_trade_id()
         order.spent += value
+        order.floor = "EXCHANGE" if allocation < 0 else "SOR"
         order.add_fill(quantity, self.now)
         fee, fee_asset = self._fee(account, order, quantity, value, rate)
         if order.buying:
@@ -140,6 +143,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
             fee_asset=fee_asset,
             maker=maker,
             time=self.now,
+            allocation=allocation,
         )
         account.fills.append(fill)
         self.record_order(order, "TRADE", fill)

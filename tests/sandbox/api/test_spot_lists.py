@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
 from sandbox.server.server import SandboxServer
-from tests.sandbox.helpers import RestClient
+from tests.sandbox.helpers import START, RestClient, calm, write_candles
+from trading.candles import MINUTE_MS
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 D = Decimal
@@ -113,3 +115,66 @@ async def test_calls_about_what_is_not_recorded(client: RestClient) -> None:
     _, refused = await client.plain("GET", "/api/v3/historicalBlockTrades?symbol=NOPE")
     assert refused["code"] == -1121
     assert await client.plain("GET", "/futures/data/basis?pair=BTCUSDT") == (200, [])
+
+
+OPO_STOP = {name: value for name, value in STOP.items() if name != "pendingQuantity"}
+OPO_PAIR = {name: value for name, value in PAIR.items() if name != "pendingQuantity"}
+
+
+@pytest.mark.parametrize(("path", "pending"), [("opo", OPO_STOP), ("opoco", OPO_PAIR)])
+async def test_what_the_first_order_receives_is_sold(
+    client: RestClient, path: str, pending: dict[str, str]
+) -> None:
+    crossing = WORKING | {"workingPrice": "100500"}
+    _, body = await client.signed("POST", f"/api/v3/orderList/{path}", **crossing, **pending)
+    assert body["contingencyType"] == "OTO", body
+    assert [r["status"] for r in body["orderReports"]][:2] == ["FILLED", "PENDING_NEW"]
+    _, orders = await client.signed("GET", "/api/v3/openOrders", symbol="BTCUSDT")
+    assert {o["origQty"] for o in orders} == {"0.01000000"}, "the fee comes out of 0.1 BTC"
+
+
+async def test_opo_refuses_quantities_and_other_sides(client: RestClient) -> None:
+    path = "/api/v3/orderList/opo"
+    _, body = await client.signed("POST", path, **WORKING, **STOP)
+    assert body["code"] == -1104
+    _, body = await client.signed("POST", path, **WORKING, **OPO_STOP | {"pendingSide": "BUY"})
+    assert body["code"] == -1117
+
+
+async def test_symbols_say_which_lists_they_allow(client: RestClient) -> None:
+    _, info = await client.plain("GET", "/api/v3/exchangeInfo")
+    assert info["sors"] == []
+    assert {(s["otoAllowed"], s["opoAllowed"]) for s in info["symbols"]} == {(True, True)}
+
+
+async def test_routed_order_of_a_lone_symbol_is_refused(client: RestClient) -> None:
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
+    for path in ("/api/v3/sor/order", "/api/v3/sor/order/test"):
+        status, body = await client.signed("POST", path, **order)
+        assert (status, body["code"]) == (400, -1013)
+
+
+async def test_routed_order_shows_its_allocation(serving: Serving, tmp_path: Path) -> None:
+    before = START - 120 * MINUTE_MS
+    for symbol, price in (("BTCUSDT", 100_000.0), ("BTCUSDC", 99_000.0)):
+        write_candles(tmp_path / "candles", symbol, calm(price, 240), before)
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
+    async with (
+        serving(venue="spot", clock="stepped", balances={"USDT": D(10_000)}) as server,
+        aiohttp.ClientSession() as session,
+    ):
+        client = RestClient(session, server.url)
+        _, info = await client.plain("GET", "/api/v3/exchangeInfo")
+        assert info["sors"] == [{"baseAsset": "BTC", "symbols": ["BTCUSDC", "BTCUSDT"]}]
+        _, body = await client.signed("POST", "/api/v3/sor/order", **order)
+        assert (body["usedSor"], body["workingFloor"]) == (True, "SOR"), body
+        (fill,) = body["fills"]
+        assert (fill["matchType"], fill["tradeId"]) == ("ONE_PARTY_TRADE_REPORT", -1)
+        assert D(fill["price"]) < D(99_100)
+        _, rows = await client.signed("GET", "/api/v3/myAllocations", symbol="BTCUSDT")
+        assert [row["allocationId"] for row in rows] == [fill["allocId"]]
+        assert (rows[0]["quoteQty"], rows[0]["isBuyer"]) == (body["cummulativeQuoteQty"], True)
+        _, trades = await client.signed("GET", "/api/v3/myTrades", symbol="BTCUSDT")
+        assert trades == []
+        wrong = order | {"type": "LIMIT_MAKER", "price": "90000"}
+        assert (await client.signed("POST", "/api/v3/sor/order", **wrong))[1]["code"] == -1116

@@ -74,6 +74,7 @@ class Stepper:
         ("btcusdt@bookTicker", "public"),
         ("btcusdt@depth@100ms", "public"),
         ("btcusdt@depth20", "public"),
+        ("btcusdt@rpiDepth@500ms", "public"),
     ],
 )
 def test_streams_belong_to_the_category_that_the_exchange_documents(
@@ -81,10 +82,12 @@ def test_streams_belong_to_the_category_that_the_exchange_documents(
 ) -> None:
     stream = parse_stream(name)
     assert stream is not None
-    assert stream.category == category
+    assert (stream.name, stream.category) == (name, category)
 
 
-@pytest.mark.parametrize("name", ["btcusdt@kline_7m", "btcusdt", "btcusdt@depth7", "btcusdt@x"])
+@pytest.mark.parametrize(
+    "name", ["btcusdt@kline_7m", "btcusdt", "btcusdt@depth7", "btcusdt@x", "btcusdt@rpiDepth"]
+)
 def test_unknown_streams_are_not_parsed(name: str) -> None:
     assert parse_stream(name) is None
 
@@ -105,6 +108,28 @@ async def test_subscriptions_are_confirmed_listed_and_ended(serving: Serving) ->
             while (await receive_json(socket)).get("id") != 9:
                 pass
         assert not server.exchange.hub.market_audience
+
+
+async def test_book_with_retail_price_improvement_streams_the_book(serving: Serving) -> None:
+    async with (
+        serving(clock="accelerated", speed=60.0) as server,
+        aiohttp.ClientSession() as session,
+    ):
+        names = "btcusdt@rpiDepth@500ms"
+        socket = await session.ws_connect(f"{server.url}/public/stream?streams={names}")
+        message = await receive_json(socket)
+        assert (message["stream"], message["data"]["e"]) == (names, "depthUpdate")
+        assert message["data"]["b"]
+
+
+async def test_a_refused_stream_says_whether_its_symbol_or_its_form_is_unknown(
+    serving: Serving,
+) -> None:
+    async with serving() as server, aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(server.url + "/market/ws")
+        for name, words in (("foousdt@kline_1m", "no symbol for stream"), ("x@y", "no stream")):
+            refused = await subscribe(socket, name)
+            assert f"Invalid request: {words} '{name}'" in refused["error"]["msg"]
 
 
 async def test_combined_streams_are_wrapped(serving: Serving) -> None:

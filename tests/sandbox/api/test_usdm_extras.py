@@ -154,3 +154,49 @@ async def test_queue_of_a_position_is_shown(rest: RestClient) -> None:
     await rest.signed("POST", "/fapi/v1/order", **order)
     shown = [{"symbol": "BTCUSDT", "adlQuantile": {"BOTH": 1}}]
     assert await rest.signed("GET", "/fapi/v1/adlQuantile", symbol="BTCUSDT") == (200, shown)
+
+
+@pytest.mark.parametrize("kind", ["income", "order", "trade"])
+async def test_an_ordered_history_is_accepted_and_stays_in_process(
+    rest: RestClient, kind: str
+) -> None:
+    span = {"startTime": 1, "endTime": 86_400_000}
+    _, body = await rest.signed("GET", f"/fapi/v1/{kind}/asyn", **span)
+    assert await rest.signed("GET", f"/fapi/v1/{kind}/asyn", **span) == (200, body)
+    number = body["downloadId"]
+    _, link = await rest.signed("GET", f"/fapi/v1/{kind}/asyn/id", downloadId=number)
+    assert (link["downloadId"], link["status"], link["url"]) == (number, "processing", "")
+
+
+async def test_a_history_needs_a_span_of_a_year_at_most(rest: RestClient) -> None:
+    path = "/fapi/v1/order/asyn"
+    assert (await rest.signed("GET", path, startTime=1))[1]["code"] == -1102
+    years = {"startTime": 1, "endTime": 2 * 366 * 86_400_000}
+    assert (await rest.signed("GET", path, **years))[1]["code"] == -1130
+
+
+PAIR: dict[str, object] = {"fromAsset": "USDT", "toAsset": "BNB"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "more", "code"),
+    [
+        ("POST", "convert/getQuote", {**PAIR, "fromAmount": 1}, -1121),
+        ("POST", "convert/getQuote", PAIR, -1102),
+        ("POST", "convert/acceptQuote", {"quoteId": "1"}, -1130),
+        ("GET", "convert/orderStatus", {"orderId": "1"}, -2013),
+        ("POST", "feeBurn", {"feeBurn": "true"}, -1130),
+        ("POST", "stock/contract", {}, -4109),
+    ],
+)  # fmt: skip
+async def test_what_no_account_here_can_do_is_refused(
+    rest: RestClient, method: str, path: str, more: dict[str, object], code: int
+) -> None:
+    status, body = await rest.signed(method, f"/fapi/v1/{path}", **more)
+    assert (status, body["code"]) == (400, code)
+
+
+async def test_the_fee_switch_is_off_and_may_be_switched_off(rest: RestClient) -> None:
+    done = {"code": 200, "msg": "success"}
+    assert await rest.signed("POST", "/fapi/v1/feeBurn", feeBurn="false") == (200, done)
+    assert await rest.signed("GET", "/fapi/v1/feeBurn") == (200, {"feeBurn": False})

@@ -106,6 +106,8 @@ async def test_ed25519_session_needs_no_more_signatures(api: Api) -> None:
     on = await api.request("session.logon", api.signed("edwards"))
     assert on["result"]["apiKey"] == "edwards"
     assert (await api.request("userDataStream.subscribe"))["result"] == {"subscriptionId": 0}
+    listed = await api.request("session.subscriptions")
+    assert listed["result"] == [{"subscriptionId": 0}]
     small = ORDER | {"quantity": "0.001", "timestamp": time.time_ns() // 1_000_000}
     await api.socket.send_json({"id": "y", "method": "order.place", "params": small})
     heard = [await api.socket.receive_json(timeout=5) for _ in range(3)]

@@ -27,7 +27,7 @@ from trading.errors import DataError
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 # SHA-256 of the classes and fields of the saved state, by layout version.
-LAYOUTS = {6: "ede46a52d7494cdb60efa97f197699944c114651a2a0888e8bc08c45a3778090"}
+LAYOUTS = {7: "a7f7739d282f768020fde6b6b952fc4b2c9d35b38d0260e0b675fe5d5357612c"}
 
 
 async def saved_state(serving: Serving, path: Path, version: bytes | None) -> Path:
