@@ -3,7 +3,8 @@
 Two names exist in two layers: ``candles`` is the checked table (``raw_candles`` the raw one), and
 ``equity`` is the ledger's (``research_equity`` holds that of back-tests). ``instruments`` holds the
 newest row of each instrument, ``instruments_history`` all of them. ``releases`` comes from the
-manifests: one row per release, strategy and symbol.
+manifests: one row per release, strategy and symbol. ``refusals`` has one for each of their gates
+that refused.
 """
 
 from __future__ import annotations
@@ -48,7 +49,15 @@ _ENTRY = {
     "params": "JSON",
     "in_sample": "JSON",
     "out_of_sample": "JSON",
-    "verdicts": [{"name": "VARCHAR", "passed": "BOOLEAN", "text": "VARCHAR"}],
+    "verdicts": [
+        {
+            "name": "VARCHAR",
+            "passed": "BOOLEAN",
+            "value": "DOUBLE",
+            "threshold": "DOUBLE",
+            "text": "VARCHAR",
+        }
+    ],
     "evidence": dict.fromkeys(("hypothesis", "state", "reason"), "VARCHAR") | {"e_value": "DOUBLE"},
 }
 # The structure of each field for from_json, and the type of its column.
@@ -62,7 +71,8 @@ _MANIFEST_FIELDS = {
         json.dumps([_ENTRY]),
         "STRUCT(venue VARCHAR, strategy VARCHAR, symbol VARCHAR, proven BOOLEAN, params JSON, "
         "in_sample JSON, out_of_sample JSON, "
-        "verdicts STRUCT(name VARCHAR, passed BOOLEAN, text VARCHAR)[], "
+        "verdicts STRUCT(name VARCHAR, passed BOOLEAN, value DOUBLE, threshold DOUBLE, "
+        "text VARCHAR)[], "
         "evidence STRUCT(hypothesis VARCHAR, state VARCHAR, reason VARCHAR, e_value DOUBLE))[]",
     ),
 }
@@ -93,6 +103,17 @@ _RELEASE_COLUMNS = {
     "out_of_sample": ("VARCHAR", "entry.out_of_sample"),
 }
 """Columns of ``releases``: the type, and the expression; the measures are out-of-sample."""
+_REFUSAL_COLUMNS = {
+    **{
+        name: _RELEASE_COLUMNS[name]
+        for name in ("release_id", "as_of", "venue", "strategy", "symbol", "hypothesis")
+    },
+    "gate": ("VARCHAR", "verdict.name"),
+    "figure": ("DOUBLE", "verdict.value"),
+    "required": ("DOUBLE", "verdict.threshold"),
+    "sentence": ("VARCHAR", "verdict.text"),
+}
+"""Columns of ``refusals``: which gate refused a set, with which figure, and what passes."""
 
 
 def view_statements(lake: Lake, as_of: datetime | None = None) -> list[str]:
@@ -108,7 +129,8 @@ def view_statements(lake: Lake, as_of: datetime | None = None) -> list[str]:
     selects = {table.view: _select(lake, table, as_of) for table in TABLES.values()}
     selects["instruments_history"] = selects[RAW_INSTRUMENTS.view]
     selects[RAW_INSTRUMENTS.view] = _NEWEST_INSTRUMENTS
-    selects["releases"] = _releases(lake, as_of)
+    selects["releases"] = _releases(lake, as_of, _RELEASE_COLUMNS)
+    selects["refusals"] = _releases(lake, as_of, _REFUSAL_COLUMNS)
     # A view on a view comes last.
     names = sorted(selects, key=lambda name: name == RAW_INSTRUMENTS.view)
     return [f"CREATE OR REPLACE VIEW {name} AS {selects[name]}" for name in names]
@@ -154,10 +176,11 @@ def _completed(table: Table, source: str) -> str:
     )
 
 
-def _releases(lake: Lake, as_of: datetime | None) -> str:
+def _releases(lake: Lake, as_of: datetime | None, wanted: Mapping[str, tuple[str, str]]) -> str:
+    """Return the ``wanted`` columns of all manifests: a row a set, or one a refusing gate."""
     manifests = lake.published.resolve() / _RELEASES
     if not next(manifests.glob(f"{_RELEASE}/{_MANIFEST}"), None):
-        return f"SELECT {_nulls(_RELEASE_COLUMNS)} WHERE false"
+        return f"SELECT {_nulls(wanted)} WHERE false"
     # As bytes, not by read_json: one torn manifest must not hide the other releases.
     texts = (
         "SELECT TRY(decode(content)) AS text FROM "
@@ -169,11 +192,14 @@ def _releases(lake: Lake, as_of: datetime | None) -> str:
     )
     source = f"(SELECT {fields} FROM ({texts}) WHERE TRY(json_valid(text)))"
     columns = ", ".join(
-        f"CAST({expression} AS {kind}) AS {name}"
-        for name, (kind, expression) in _RELEASE_COLUMNS.items()
+        f"CAST({expression} AS {kind}) AS {name}" for name, (kind, expression) in wanted.items()
     )
     known = "" if as_of is None else f" WHERE as_of <= TIMESTAMPTZ {_text(iso(as_of))}"
-    return f"SELECT {columns} FROM (SELECT *, unnest(strategies) AS entry FROM {source}{known})"
+    sets = f"(SELECT *, unnest(strategies) AS entry FROM {source}{known})"
+    if wanted is _RELEASE_COLUMNS:
+        return f"SELECT {columns} FROM {sets}"
+    gates = f"(SELECT *, unnest(entry.verdicts) AS verdict FROM {sets})"
+    return f"SELECT {columns} FROM {gates} WHERE NOT verdict.passed"
 
 
 def _known(table: Table, as_of: datetime) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -23,6 +23,7 @@ _UNIT_MS = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": WEEK_MS}
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 
 @cache
@@ -68,7 +69,8 @@ class CandleColumns:
     """Candles of one symbol and interval in columns of equal length, ascending, no duplicates.
 
     Gaps are allowed: a minute without trades may be missing. ``interval_ms`` is the spacing of
-    neighbouring candles.
+    neighbouring candles. ``closing`` tells for each candle of a venue that closes whether its
+    trading day ends in it; None where days end at 00:00 UTC. A trading day lies within a UTC day.
     """
 
     open_time: Integers
@@ -78,6 +80,7 @@ class CandleColumns:
     close: Floats
     volume: Floats
     interval_ms: int
+    closing: Flags | None = None
 
     def __post_init__(self) -> None:
         _validate(self)
@@ -128,6 +131,7 @@ class CandleColumns:
             self.close[first:last],
             self.volume[first:last],
             self.interval_ms,
+            None if self.closing is None else self.closing[first:last],
         )
 
     def higher(self, length_ms: int) -> CandleColumns:
@@ -140,7 +144,7 @@ class CandleColumns:
         last = (np.append(first[1:], len(starts)) - 1)[: len(first)]
         if len(first) and starts[0] != self.open_time[0]:
             first, last = first[1:], last[1:]
-        return CandleColumns.of(
+        made = CandleColumns.of(
             starts[first],
             self.open[first],
             np.maximum.reduceat(self.high, first),
@@ -149,6 +153,7 @@ class CandleColumns:
             np.add.reduceat(self.volume, first),
             length_ms,
         )
+        return made if self.closing is None else replace(made, closing=self.closing[last])
 
     def candle(self, row: int) -> Candle:
         """Return the candle at one position."""
@@ -169,7 +174,15 @@ def _column(values: Any) -> Floats:
 
 def _validate(candles: CandleColumns) -> None:
     """Raise `DataError` for columns that no simulation can trust."""
-    columns = (candles.open, candles.high, candles.low, candles.close, candles.volume)
+    columns: tuple[npt.NDArray[Any], ...] = (
+        candles.open,
+        candles.high,
+        candles.low,
+        candles.close,
+        candles.volume,
+    )
+    if candles.closing is not None:
+        columns = (*columns, candles.closing)
     if any(column.shape != candles.open_time.shape for column in columns):
         raise DataError("the candle columns have different lengths")
     spacing = np.diff(candles.open_time)

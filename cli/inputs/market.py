@@ -98,15 +98,16 @@ class MarketChoice:
 
     def _of_lake(self, symbol: str) -> tuple[CandleColumns, str]:
         from cli.inputs.lake_choice import lake_root
-        from lake.series import load_candles
+        from flows.settings import load_settings
+        from flows.steps.data.candles import load_traded_candles
         from lake.store import Lake
         from lake.tables import VENUES
 
         if self.venue not in VENUES:
             known = ", ".join(VENUES)
             raise ParameterError(f"the venue '{self.venue}' is not known; known are {known}")
-        root = lake_root(self.lake)
-        columns = load_candles(Lake(root), self.venue, symbol)
+        root, hours = lake_root(self.lake), load_settings().trading_hours
+        columns = load_traded_candles(Lake(root), hours, self.venue, symbol)
         if len(columns) == 0:
             raise DataError(
                 f"lake {root} has no candles of {symbol} on {self.venue}; see `nocturne sql"

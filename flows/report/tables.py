@@ -139,10 +139,21 @@ def verdict_row(verdict: Row) -> tuple[Cell, ...]:
     hint = str(verdict.get("text") or "")
     return (
         Cell(plain_name(name), hint=hint),
-        Cell(measure(name, verdict.get("value")), hint=hint),
+        Cell(_figure(name, verdict), hint=hint),
         Cell(required, MUTED),
         Cell("✓ pass", GOOD) if passed else Cell("✗ fail", BAD),
     )
+
+
+def _figure(name: str, verdict: Row) -> str:
+    """Write the figure of a gate, with more digits where rounding would hide what refused it."""
+    value, threshold = verdict.get("value"), verdict.get("threshold")
+    shown = measure(name, value)
+    if value is None or threshold is None or value == threshold:
+        return shown
+    if shown.strip("+ %") != measure(name, threshold).strip("+ %"):
+        return shown
+    return formats.signed(f"{100 * value:.6g}") + " %" if name in SHARES else f"{value:.6g}"
 
 
 def limit(name: str, threshold: Any) -> str:

@@ -106,6 +106,15 @@ class TradingHours:
         place = int(np.searchsorted(before, count, side="right")) - 1
         return int(starts[place] + (count - before[place]) * MINUTE_MS)
 
+    def closes_in(self, open_times: Times, length_ms: int) -> npt.NDArray[np.bool_] | None:
+        """Whether a day's last session ends in each candle; None for a venue that never closes."""
+        if self.always:
+            return None
+        ends = self._ends
+        place = np.searchsorted(ends, open_times, side="right")
+        following = ends[np.clip(place, None, len(ends) - 1)]
+        return np.asarray((place < len(ends)) & (following <= open_times + length_ms))
+
     def closed_days(self, times: Times) -> list[date]:
         """Return the local days of ``times`` that have no session."""
         if self._sessions is None:
@@ -129,6 +138,16 @@ class TradingHours:
         assert self._sessions is not None
         usual = _WEEKDAYS[day.weekday()] in self._sessions.weekdays
         return self._other.get(day, self._sessions.hours if usual else ())
+
+    @cached_property
+    def _ends(self) -> Times:
+        """The end (ms) of the last stretch of each day with a session."""
+        assert self._sessions is not None
+        starts, minutes, _ = self._spans
+        ends = starts + minutes * MINUTE_MS
+        zone = ZoneInfo(self._sessions.time_zone)
+        days = np.array([moment_of(int(t)).astimezone(zone).toordinal() for t in starts])
+        return ends[np.append(np.diff(days) > 0, True)] if len(ends) else ends
 
     @cached_property
     def _spans(self) -> tuple[Times, Times, Times]:

@@ -56,6 +56,21 @@ def test_releases_have_one_row_per_release_strategy_and_symbol(lake: Lake) -> No
     assert set(deep["k"].to_pylist()) == {"0.5", "0.6"}
 
 
+def test_refusals_name_the_gate_the_figure_and_what_would_have_passed(lake: Lake) -> None:
+    first = published(lake, AS_OF, 0.5)
+    rows = query(lake, "select * from refusals order by symbol").to_pylist()
+    assert [(row["release_id"], row["symbol"]) for row in rows] == [
+        (first, "BTCUSDT"),
+        (first, "ETHUSDT"),
+    ]
+    row = rows[0]
+    assert (row["gate"], row["figure"], row["required"]) == ("trades", 3.0, 30.0)
+    assert (row["strategy"], row["sentence"]) == ("breakout", "trades ≥ 30")
+    passed = candidate(entry(0.5, proven=True), as_of=AS_OF + timedelta(days=1))
+    publish(lake.published, passed, WALL)
+    assert query(lake, "select * from refusals").num_rows == 2
+
+
 def test_a_release_that_is_being_written_or_not_yet_known_is_hidden(lake: Lake) -> None:
     published(lake, AS_OF, 0.5)
     torn = lake.published / "releases" / ".new-20250620T000000Z-aaaaaaaa"

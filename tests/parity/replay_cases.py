@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+import numpy as np
 
 from cli.backtesting.account_file import read_funding
 from cli.inputs.candle_files import read_candles
 from tests.executor.harness import CANDLES, utc
 from tests.parity.event_replay import Case
-from trading.candles import DAY_MS, CandleColumns
+from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS, CandleColumns
 
 FUNDING = CANDLES.parents[1] / "funding" / "usdm"
 MADE_FROM = utc("2025-03-01T18:00")
@@ -106,6 +109,38 @@ def made_case(name: str, seed: int | None = None, hours: float | None = None) ->
     values = {"max_position_size": 0.3, **params, **MORE.get(name, {})}
     candles = made_candles(seed or own_seed, 120 + int(60 * lasts), MADE_FROM)
     return Case(strategy, values, {"BTCUSDT": candles}, BEGIN, lasts, leverage)
+
+
+def punched(case: Case, seed: int) -> Case:
+    """Return a case whose candles lack minutes, some of them around midnight.
+
+    Funding is paid at every hour, also at those in missing minutes.
+    """
+    rng, columns = random.Random(seed), case.candles["BTCUSDT"]
+    there = np.ones(len(columns), dtype=bool)
+    for length in (1, 1, 2, 5, 17, 40):
+        hole = rng.randrange(125, len(columns) - 100)
+        there[hole : hole + length] = False
+    midnight = int(np.argmax(np.diff(columns.open_time // DAY_MS)))
+    there[midnight - 2 : midnight + 5] = False
+    prices = (columns.open, columns.high, columns.low, columns.close, columns.volume)
+    kept = (column[there] for column in prices)
+    candles = CandleColumns.of(columns.open_time[there], *kept, MINUTE_MS)
+    hours = range(case.begin_ms, case.end_ms, HOUR_MS)
+    rates = {time: rng.choice([-3e-4, 3e-4]) for time in hours}
+    return replace(case, candles={"BTCUSDT": candles}, funding={"BTCUSDT": rates})
+
+
+def silent_minutes(case: Case) -> set[int]:
+    """Return the minutes (ms) of a case on one symbol that have no candle."""
+    times = case.candles["BTCUSDT"].open_time
+    return set(range(int(times[0]), int(times[-1]), MINUTE_MS)) - set(times.tolist())
+
+
+def first_after_midnight(case: Case) -> int:
+    """Return the first candle (ms) after the midnight inside a case."""
+    times = case.candles["BTCUSDT"].open_time
+    return int(times[int(np.argmax(np.diff(times // DAY_MS))) + 1])
 
 
 def drawn_case(seed: int) -> Case:

@@ -19,8 +19,11 @@ from tests.parity.replay_cases import (
     MADE_FROM,
     all_cases,
     drawn_case,
+    first_after_midnight,
     made_candles,
     made_case,
+    punched,
+    silent_minutes,
 )
 from trading.positions.position import REASONS
 
@@ -86,6 +89,16 @@ def test_a_short_replay_makes_the_simulations_trades(tmp_path: Path) -> None:
     assert steps >= {"trailing_stop", "stop_loss", "add_first", "partial_take_profit"}
 
 
+def test_a_replay_over_missing_minutes_makes_the_simulations_trades(tmp_path: Path) -> None:
+    case = punched(made_case("day end", 12), seed=12)
+    simulation = simulated(case, compiled=False)
+    assert_same(replayed_here(case, tmp_path), simulation, case)
+    fills = {fill.time for trade in simulation.trades for fill in trade.fills}
+    assert fills & silent_minutes(case)  # something traded while no candle came
+    ends = {trade.ended for trade in simulation.trades if trade.reason == "day_end"}
+    assert ends == {first_after_midnight(case)}
+
+
 def test_the_comparisons_include_every_reason_and_enough_trades() -> None:
     seen: set[str] = set()
     for name, case in all_cases().items():
@@ -111,6 +124,16 @@ def test_the_replay_makes_the_simulations_trades(name: str, tmp_path: Path) -> N
 def test_other_seeds_make_the_same_trades_too(name: str, seed: int, tmp_path: Path) -> None:
     case = made_case(name, seed)
     assert_same(replayed(case, tmp_path), simulated(case), case)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize(
+    ("name", "seed"), [("parts", 3), ("averaged, short", 12), ("liquidation guard", 3)]
+)
+def test_missing_minutes_make_the_same_trades_too(name: str, seed: int, tmp_path: Path) -> None:
+    case = punched(made_case(name, seed), seed)
+    assert_same(replayed_here(case, tmp_path), simulated(case), case)
 
 
 @pytest.mark.slow

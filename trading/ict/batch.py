@@ -22,7 +22,7 @@ from trading.ict.structure import BREAK_WIDTH
 from trading.ict.swings import SWING_WIDTH
 from trading.ict.zones import BLOCK_WIDTH, GAP_WIDTH
 from trading.jit.backends import backend
-from trading.market.rows import Rows
+from trading.market.rows import rows_of
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "swings": ("side", "at", "known", "level", "superseded", "broken"),
@@ -141,8 +141,7 @@ def find_structures(
     """Find all structures of ``candles``; with ``views`` also what was known after each candle."""
     rows = len(candles)
     runs_on = backend(compiled)
-    prices = candles.open, candles.high, candles.low, candles.close, candles.volume
-    columns = Rows(*(runs_on.column(column) for column in (candles.open_time, *prices)))
+    columns = rows_of(candles, runs_on)
     # numpy allocates zeros lazily: the log costs memory only where it is written.
     log = runs_on.zeros(LOG_HEAD + 2 * rows * sum(WIDTHS))
     _write(log, 0, _log_head(rows))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 from trading.candles import Candle, CandleColumns
 from trading.jit.backends import Backend
@@ -13,7 +16,10 @@ WIDE = 256  # candles of a wide block: 8 blocks
 
 
 class Rows(NamedTuple):
-    """Candles by row: open times in ms, prices, volumes."""
+    """Candles by row: open times in ms, prices, volumes.
+
+    ``closing`` is 1 for each candle in which a trading day ends; empty where days end at 00:00 UTC.
+    """
 
     times: list[int]
     opens: Buffer
@@ -21,13 +27,24 @@ class Rows(NamedTuple):
     lows: Buffer
     closes: Buffer
     volumes: Buffer
+    closing: list[int]
 
 
 def rows_of(candles: CandleColumns, backend: Backend) -> Rows:
     """Return the candles as kernels of ``backend`` read them."""
     c = candles
-    columns = (c.open_time, c.open, c.high, c.low, c.close, c.volume)
-    return Rows(*(backend.column(column) for column in columns))
+    prices = (backend.column(column) for column in (c.open, c.high, c.low, c.close, c.volume))
+    opens, highs, lows, closes, volumes = prices
+    times, closing = backend.column(c.open_time), closing_of([c], backend)
+    return Rows(times, opens, highs, lows, closes, volumes, closing)
+
+
+def closing_of(series: Sequence[CandleColumns], backend: Backend) -> list[int]:
+    """Return what `Rows.closing` holds for candles end to end; all of them close, or none does."""
+    known = [c.closing for c in series if c.closing is not None]
+    flags = np.concatenate(known) if len(known) == len(series) else np.empty(0)
+    found: list[int] = backend.integers(flags.astype(np.int64))
+    return found
 
 
 class Bar(NamedTuple):

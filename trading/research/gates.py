@@ -133,10 +133,10 @@ def _measured(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
 
 
-def _unmeasured(name: str, threshold: float) -> GateVerdict:
-    return GateVerdict(
-        name, False, None, threshold, f"{name.replace('_', ' ')} could not be measured: not passed"
-    )
+def _unmeasured(name: str, threshold: float, required: str) -> GateVerdict:
+    """Return a verdict on nothing, which never passes; ``required`` says what would have."""
+    sentence = f"{name.replace('_', ' ')} could not be measured: not passed, {required} is required"
+    return GateVerdict(name, False, None, threshold, sentence)
 
 
 def _number(value: float) -> str:
@@ -147,7 +147,7 @@ def at_least(name: str, value: float | None, threshold: float, text: str) -> Gat
     """Require a value of at least ``threshold``; ``text`` formats ``{value}``."""
     measured = _measured(value)
     if measured is None:
-        return _unmeasured(name, threshold)
+        return _unmeasured(name, threshold, f"at least {_number(threshold)}")
     passed = measured >= threshold
     relation = "at least" if passed else "below"
     sentence = f"{text.format(value=measured)}, {relation} the required {_number(threshold)}"
@@ -158,7 +158,7 @@ def at_most(name: str, value: float | None, threshold: float, text: str) -> Gate
     """Require a value of at most ``threshold``; ``text`` formats ``{value}``."""
     measured = _measured(value)
     if measured is None:
-        return _unmeasured(name, threshold)
+        return _unmeasured(name, threshold, f"at most {_number(threshold)}")
     passed = measured <= threshold
     relation = "within" if passed else "above"
     sentence = f"{text.format(value=measured)}, {relation} the limit of {_number(threshold)}"
@@ -169,7 +169,7 @@ def profit(name: str, value: float | None, threshold: float, text: str) -> GateV
     """Require a return above ``threshold``; ``text`` formats ``{value}``."""
     measured = _measured(value)
     if measured is None:
-        return _unmeasured(name, threshold)
+        return _unmeasured(name, threshold, f"more than {threshold:+.2%}")
     passed = measured > threshold
     relation = "is above" if passed else "is not above"
     sentence = f"{text.format(value=measured)}: {relation} {threshold:+.2%}"
@@ -180,7 +180,7 @@ def _not_worse(value: float, current: float, tolerance: float) -> GateVerdict:
     threshold = current - tolerance
     measured = _measured(value)
     if measured is None or not math.isfinite(current):
-        return _unmeasured("not_worse_than_current", threshold)
+        return _unmeasured("not_worse_than_current", threshold, f"at least {threshold:+.2%}")
     passed = measured >= threshold
     relation = "is not worse" if passed else "is worse"
     sentence = (

@@ -23,9 +23,11 @@ from trading.strategies.layout import (
 
 
 @kernel
-def ends_day(time: int, base_ms: int) -> bool:
-    """Whether the candle that opens at ``time`` ends with its UTC day."""
-    return (time + base_ms) % DAY_MS == 0
+def ends_day(rows: Rows, row: int, base_ms: int) -> bool:
+    """Whether the trading day ends with the candle of ``row``; without hours, the UTC day."""
+    if len(rows.closing) > 0:
+        return rows.closing[row] > 0
+    return (rows.times[row] + base_ms) % DAY_MS == 0
 
 
 @kernel
@@ -35,15 +37,15 @@ def same_day(times: list[int], row: int, other: int) -> bool:
 
 
 @kernel
-def day_turn(times: list[int], entered: int, row: int, base_ms: int) -> int:
+def day_turn(rows: Rows, entered: int, row: int, base_ms: int) -> int:
     """Where in ``row`` the day of a position ends that filled on row ``entered``; 0: not yet.
 
     Where the last minutes of the day are missing nobody knew on its last candle that it was the
     last: the position ends at the open of the first candle after them.
     """
-    if not same_day(times, entered, row):
+    if not same_day(rows.times, entered, row):
         return AT_OPEN
-    return AT_CLOSE if ends_day(times[row], base_ms) else 0
+    return AT_CLOSE if ends_day(rows, row, base_ms) else 0
 
 
 @kernel

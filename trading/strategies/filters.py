@@ -58,7 +58,7 @@ REASON_TEXTS = {
     LOW_ADX: "entry held: ADX {seen:.1f} < {limit:g}",
     FALLING_ADX: "entry held: ADX {seen:.2f} is falling from {limit:.2f}",
     BELOW_HOURLY: "entry held: 1h close {seen:.8g} not above its EMA50 {limit:.8g}",
-    NO_ATR: "entry held: no ATR yet for the stop",
+    NO_ATR: "entry held: no ATR for stop or size",
 }
 
 
@@ -102,7 +102,7 @@ def hourly_step(state: Buffer, close: float) -> None:
 def filter_entry(state: Buffer, par: Buffer, out: Buffer, price: float) -> None:
     """Turn the entry in ``out`` into a hold unless every filter passes it at ``price``."""
     atr = state[ATR_NOW]
-    if par[NEEDS_ATR] > 0.0 and atr != atr:
+    if par[NEEDS_ATR] > 0.0 and not atr > 0.0:
         hold(out, NO_ATR, NAN, NAN)
         return
     if par[FILTERS_ON] <= 0.0:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from flows.settings import ResearchSettings
-from flows.steps.data.candles import load_candles, start_compiling
+from flows.steps.data.candles import load_traded_candles, start_compiling
 from flows.steps.data.funding import load_funding
 from flows.steps.evidence.hypotheses import Look, hypotheses_opened
 from flows.steps.evidence.live_returns import live_returns
@@ -93,7 +93,7 @@ def _member_returns(
     lake: Lake, look: Look, symbol: str, begin: int, as_of: datetime, settings: ResearchSettings
 ) -> Mapping[int, float]:
     """Net return of one symbol by day from ``begin`` on, for days whose candles are there."""
-    candles = load_candles(lake, settings.venue, symbol, as_of)
+    candles = load_traded_candles(lake, settings.trading_hours, settings.venue, symbol, as_of)
     if not len(candles):
         return {}
     end = (int(candles.open_time[-1]) + candles.interval_ms) // DAY_MS

@@ -112,7 +112,7 @@ def _verdict(
     name: str, value: float, threshold: float, text: str, passed: bool, relation: str
 ) -> GateVerdict:
     if not isfinite(value):
-        sentence = f"{name.replace('_', ' ')} could not be measured: not passed"
+        sentence = f"{name.replace('_', ' ')} could not be measured: {relation}"
         return GateVerdict(name, False, None, threshold, sentence)
     return GateVerdict(name, passed, value, threshold, f"{text.format(value)}: {relation}")
 

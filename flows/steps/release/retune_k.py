@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from flows.engine.provenance import git_commit
 from flows.settings import ResearchSettings
-from flows.steps.data.candles import load_candles, start_compiling
+from flows.steps.data.candles import load_traded_candles, start_compiling
 from flows.steps.data.funding import load_funding
 from flows.steps.release.publish import PublishResult, describe
 from flows.steps.search.optimize_request import costs_of
@@ -76,7 +76,7 @@ def retune_symbol(
     if not allowed:
         reason = "the release has no approved plateau of K"
         return RetunedK(entry.symbol, before, before, reason, fingerprint)
-    candles = load_candles(lake, entry.venue, entry.symbol, as_of)
+    candles = load_traded_candles(lake, settings.trading_hours, entry.venue, entry.symbol, as_of)
     signal_ms = interval_ms(str(entry.params["signal_tf"]))
     end = round(as_of.timestamp() * 1000) // signal_ms * signal_ms
     start = end - CANDLES_USED * signal_ms

@@ -22,7 +22,7 @@ from typing import Any
 from flows.engine.provenance import stable_json
 from flows.settings import ResearchSettings
 from flows.sources.trading_hours import TradingHours, load_trading_hours
-from flows.steps.data.candles import load_candles, start_compiling
+from flows.steps.data.candles import load_traded_candles, start_compiling
 from flows.steps.data.funding import load_funding
 from flows.steps.evidence.hypotheses import hypothesis_of, read_looks, wants_returns
 from flows.steps.search import research_rows as rows
@@ -100,7 +100,7 @@ def optimize(
     held = lake.metadata(SEARCHES, run=request.run)
     if held.get(_KEY) == key:
         return _load_stored(held[_RESULT], request)
-    candles = load_candles(lake, settings.venue, symbol, as_of)
+    candles = load_traded_candles(lake, settings.trading_hours, settings.venue, symbol, as_of)
     _check_span(candles, request)
     start_compiling()
     request = _fitted(request, candles)

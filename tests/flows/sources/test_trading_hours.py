@@ -147,3 +147,30 @@ def test_a_missing_file_names_its_setting(tmp_path: Path) -> None:
 
 def test_hours_that_differ_have_another_recipe() -> None:
     assert KRX.recipe != ALWAYS_OPEN.recipe == ""
+
+
+@pytest.mark.parametrize(
+    ("open_time", "length", "closes"),
+    [
+        ("2025-06-17T06:29Z", MINUTE_MS, False),
+        ("2025-06-17T06:30Z", MINUTE_MS, True),  # the closing auction ends the day
+        ("2025-06-17T06:00Z", 60 * MINUTE_MS, True),
+        ("2025-06-17T06:19Z", MINUTE_MS, False),  # before the auction
+        ("2025-11-13T06:30Z", MINUTE_MS, False),  # the entrance examination: an hour later
+        ("2025-11-13T07:30Z", MINUTE_MS, True),
+        ("2025-06-16T00:00Z", 1_440 * MINUTE_MS, True),
+        ("2025-06-14T00:00Z", 1_440 * MINUTE_MS, False),  # a Saturday
+        ("2051-06-14T00:00Z", MINUTE_MS, False),  # beyond the calendar
+    ],
+)
+def test_a_candle_knows_whether_the_trading_day_ends_in_it(
+    open_time: str, length: int, closes: bool
+) -> None:
+    times = np.array([milliseconds(datetime.fromisoformat(open_time))], np.int64)
+    found = KRX.closes_in(times, length)
+    assert found is not None
+    assert found.tolist() == [closes]
+
+
+def test_a_venue_that_never_closes_ends_no_day() -> None:
+    assert ALWAYS_OPEN.closes_in(np.array([0], np.int64), MINUTE_MS) is None

@@ -82,7 +82,7 @@ def test_when_all_checks_are_true_they_decide_in_their_order():
     state[TARGET], state[TRAIL], state[BEST] = 90.0, 0.01, 103.0
     reasons = []
     for check in (EMERGENCY, STOP, TARGET, TRAIL, None):
-        code = row_exit(state, Rows([0], *[[100.0]] * 5), 0, 1, True, True)
+        code = row_exit(state, Rows([0], *[[100.0]] * 5, []), 0, 1, True, True)
         reasons.append(REASONS[code])
         if check is not None:
             state[check] = 0.0 if check == TRAIL else math.nan

@@ -252,17 +252,36 @@ def test_an_exchange_has_no_other_costs_and_needs_a_grid(changes, why):
         run_always(FALL, profile=ExchangeProfile(), **({"filters": GRID} | changes))
 
 
-def test_an_exchange_needs_minutes_without_a_gap(bitcoin):
+def test_an_exchange_needs_whole_minutes(bitcoin):
     hours = {"BTCUSDT": bitcoin.higher(3_600_000)}
     one = TradedStrategy(Always(), "BTCUSDT", EAGER | {"signal_tf": "1h"})
-    with pytest.raises(DataError, match="1m candles without a gap"):
+    with pytest.raises(DataError, match="the profile exchange trades 1m candles"):
         run_account([one], hours, Costs(5), filters=GRID, profile=ExchangeProfile())
-    kept = np.delete(np.arange(500), 300)
-    gapped = CandleColumns.of(
-        *(getattr(bitcoin, name)[kept] for name in ("open_time", "open", "high", "low", "close"))
-    )
-    with pytest.raises(DataError, match="1m candles without a gap"):
-        run_on(gapped)
+    columns = (getattr(bitcoin, name)[:500] for name in ("open", "high", "low", "close"))
+    late = CandleColumns.of(bitcoin.open_time[:500] + 1, *columns, None, 60_000)
+    with pytest.raises(DataError, match="the profile exchange trades 1m candles"):
+        run_on(late)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_an_exchange_trades_at_the_last_price_while_no_candle_comes(compiled):
+    """The entry that the last candle before a hole decides fills at once, at its close."""
+    closes = np.array([*FALL, *FALL[-1:] * 3])
+    opens = np.append(closes[0], closes[:-1])
+    times = 60_000 * np.arange(len(closes), dtype=np.int64)
+    times[len(FALL) :] += 5 * 60_000
+    columns = (opens, np.maximum(opens, closes), np.minimum(opens, closes), closes)
+    candles = {"BTCUSDT": CandleColumns.of(times, *columns, [1_000.0] * len(closes), 60_000)}
+    one = TradedStrategy(Always(), "BTCUSDT", EAGER)
+    options = {"filters": GRID, "profile": ExchangeProfile(), "compiled": compiled}
+    run = run_account([one], candles, Costs(5), **options)
+    assert run.fills is not None
+    entries = run.fills.time[run.fills.reason == ""]
+    held = 60_000 * len(FALL)
+    assert run.moments.tolist() == list(range(0, int(times[-1]) + 1, 60_000))
+    assert held in entries.tolist()
+    at = run.fills.price[np.flatnonzero(run.fills.time == held)]
+    assert at.tolist() == pytest.approx([closes[len(FALL) - 1]], abs=0.11)
 
 
 def run_on(candles, **options):

@@ -172,7 +172,20 @@ def test_an_atr_stop_needs_an_atr_even_without_filters():
     today = hourly([100.0, 103.0], DAY_MS)
     values = {"filters": "off", "stop_loss": 0, "filter_tf": "4h"}
     held = decisions(BREAKOUT, values, yesterday + today)[-1]
-    assert held.reason == "entry held: no ATR yet for the stop"
+    assert held.reason == "entry held: no ATR for stop or size"
     ready = decisions(BREAKOUT, values | {"filter_tf": "1h"}, yesterday + today)[-1]
     assert ready.action == "enter"
     assert math.isfinite(ready.atr)
+
+
+@pytest.mark.parametrize(
+    "values", [{"sizing": "turtle"}, {"sizing": "volatility"}, {"stop_loss": 0}]
+)
+def test_a_market_that_has_not_moved_has_no_size_and_no_stop_by_its_range(values):
+    """By a range of nothing any size would do, and the stop would lie at the entry."""
+    flat = [Candle(HOUR_MS * i, 100.0, 100.0, 100.0, 100.0, 10.0) for i in range(24 * 16)]
+    jump = [Candle(DAY_MS * 16 + HOUR_MS * i, p, p, p, p, 10.0) for i, p in enumerate((100.0, 103))]
+    settings = {"filters": "off", "filter_tf": "1d"} | values
+    held = decisions(BREAKOUT, settings, flat + jump)[-1]
+    assert held.action == "hold"
+    assert held.reason == "entry held: no ATR for stop or size"

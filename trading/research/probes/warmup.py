@@ -113,10 +113,10 @@ def probe_warmup(
     first = Decider(strategy, params, candles.interval_ms)
     window = min(_SIGNALS * first.setup.signal_ms // candles.interval_ms, _LARGEST_WINDOW)
     needed = max(tf_ms * bars for tf_ms, bars in first.history_needed().items())
-    longer = _lengthen(candles, 2 * max(shares[-1], 1.0) * needed, window)
+    longer = _lengthen(candles, 2 * shares[-1] * needed, window)
     stream = decide(strategy, longer, params)
     bars = {tf_ms: longer.higher(tf_ms) for tf_ms in first.history_needed()}
-    least = int(longer.open_time[0] + 2 * max(shares[-1], 1.0) * needed)
+    least = int(longer.open_time[0] + 2 * shares[-1] * needed)
     low = max(int(np.searchsorted(longer.open_time, least)), len(longer) - len(candles), 1)
     high = len(longer) - window
     generator = np.random.default_rng(seed)

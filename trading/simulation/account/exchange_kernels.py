@@ -184,7 +184,12 @@ def pay_funding(account: AccountBuffers, board: Board, rows: Rows, row: int) -> 
 
 @apart
 def close_market(
-    holding: HeldLife, exchange: ExchangeState, leaves: bool, market: float, time: int
+    holding: HeldLife,
+    exchange: ExchangeState,
+    leaves: bool,
+    silent: bool,
+    market: float,
+    time: int,
 ) -> int:
     """Do what the last close has triggered, or the strategy's exit, then what the open triggers.
 
@@ -198,7 +203,7 @@ def close_market(
     elif leaves and heeds_exit(life, holding.rules, holding.at):
         execute(holding, STRATEGY_EXIT, market, time, exchange.fills)
         return STRATEGY_EXIT
-    return act(holding, market, time, exchange.fills)
+    return NO_EXIT if silent else act(holding, market, time, exchange.fills)
 
 
 @kernel
@@ -277,8 +282,11 @@ def live_minute(
     s: int,
     row: int,
 ) -> int:
-    """Live through the minute of ``row`` with strategy ``s``; the code of an end, or 0."""
-    life, time = account.life, rows.times[row]
+    """Live through the minute of ``row`` with strategy ``s``; the code of an end, or 0.
+
+    In a silent minute only what was decided before it trades: no price comes.
+    """
+    life, time, silent = account.life, rows.times[row], board.silent[row] > 0
     holding = holding_of(account, traded, exchange, s)
     market, decided = open_of(rows, row, exchange, s), s * len(rows.times) + row - 1
     if (
@@ -290,14 +298,15 @@ def live_minute(
         return NO_EXIT
     if exchange.wanted[s] > 0.0:
         enter_market(account, traded, exchange, s, decided, market, time)
-        code = act(holding, market, time, exchange.fills)
+        code = NO_EXIT if silent else act(holding, market, time, exchange.fills)
     else:
         load(account.lives, s, life)
         leaves = traded.actions[decided] == EXIT
-        code = close_market(holding, exchange, leaves, market, time)
-    if code == NO_EXIT:
+        code = close_market(holding, exchange, leaves, silent, market, time)
+    exchange.due[s] = NO_EXIT
+    if code == NO_EXIT and not silent:
         code = walk_minute(holding, bar_at(rows, row, board.base_ms), exchange.fills)
-    if code == NO_EXIT:
+    if code == NO_EXIT and not silent:
         closed = time + board.base_ms
         exchange.due[s] = triggered(holding, rows.closes[row], closed)
     store(account.lives, s, life)

@@ -81,9 +81,10 @@ class SymbolFilters:
 class ExchangeProfile:
     """The fill profile `exchange`: what the executor would trade at the sandbox exchange.
 
-    ``leverage`` is the account's there. Candles are 1m without a gap, and every symbol has a tick
-    and a step. All fills pay the taker's fee; the spread of a tick replaces slippage. A position
-    that is open at the end is not a trade.
+    ``leverage`` is the account's there. Candles are 1m, and every symbol has a tick and a step. In
+    minutes without a candle the last price stands: orders trade at it, and nothing is decided. All
+    fills pay the taker's fee; the spread of a tick replaces slippage. A position that is open at
+    the end is not a trade.
     """
 
     leverage: int = 5

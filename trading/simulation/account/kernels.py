@@ -268,7 +268,7 @@ def live_candle(
         account.money[FUNDING] += paid
     life[FILLS] = 0.0
     bound = rules[at + R_DAY_END] > 0.0
-    day_ends = AT_CLOSE if bound and ends_day(rows.times[row], board.base_ms) else 0
+    day_ends = AT_CLOSE if bound and ends_day(rows, row, board.base_ms) else 0
     turn = CandleTurn(row, day_ends, leaves)
     code = live_row(life, rules, at, bar_at(rows, row, board.base_ms), turn, account.fills)
     if code == NO_EXIT and row + 1 == end:

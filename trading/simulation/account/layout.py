@@ -68,13 +68,15 @@ class Board(NamedTuple):
     """Candles of all symbols end to end: those of symbol ``y`` start at ``firsts[y]``.
 
     ``row_at`` has the candle of each symbol at each moment (moments x symbols), -1 for none;
-    ``funding`` has a rate per row. ``correlations`` (days x symbols x symbols) is what is known at
-    the start of each UTC day from ``first_day`` on, NaN for unknown; empty means no limit.
+    ``silent`` is 1 for each row that no candle stands for, ``funding`` has a rate per row.
+    ``correlations`` (days x symbols x symbols) is what is known at the start of each UTC day from
+    ``first_day`` on, NaN for unknown; empty means no limit.
     """
 
     moments: list[int]
     row_at: list[int]
     firsts: list[int]
+    silent: list[int]
     funding: Buffer
     correlations: Buffer
     first_day: int

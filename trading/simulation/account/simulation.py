@@ -70,10 +70,8 @@ def simulate_account(
     profile = settings.profile
     if profile is not None:
         markets = _paid_at_minutes(markets)
-    candles = AccountCandles(traded, markets)
     settings.check()
-    if profile is not None:
-        candles.check_minutes()
+    candles = AccountCandles(traded, markets, every_minute=profile is not None)
     backend = backends.backend(compiled)
     account = _new_state(settings, len(traded), backend)
     log = _new_log(candles, backend)

@@ -69,7 +69,7 @@ def live_through(
             lower, upper = calm(life, rules)
             i = next_stir(rows, i, stop, lower, upper)
         wants_out = e < len(exits) and exits[e] == i - 1
-        day_ends = day_turn(rows.times, entered, i, window.base_ms) if day_bound else 0
+        day_ends = day_turn(rows, entered, i, window.base_ms) if day_bound else 0
         turn = CandleTurn(i, day_ends, wants_out)
         code = lives(life, rules, rows, window, turn, record.fills)
         if code != NO_EXIT:

@@ -71,7 +71,7 @@ def trade_plain(tape: JumpTape, rules: Buffer, c: int, position: Buffer, record:
             left, code = touch_row(position, rows, extremes, row, stop), NO_EXIT
             wants_out = leaves and left > stop
         if code == NO_EXIT:
-            ends = day_turn(rows.times, row, left, window.base_ms) if day_bound else 0
+            ends = day_turn(rows, row, left, window.base_ms) if day_bound else 0
             code = row_exit(position, rows, left, ends, left == window.last, wants_out)
         market = market_at_end(rows, row, left, code)
         closed, growth = plain_end(position, rules, at, code, market)
@@ -111,7 +111,7 @@ def live_by_jumps(
         i = first_touch(rows, extremes, i, stop, lower, upper)
         over = i > stop
         bound = over and rules[at + R_DAY_END] > 0.0
-        ends = AT_CLOSE if bound and ends_day(rows.times[i], window.base_ms) else 0
+        ends = AT_CLOSE if bound and ends_day(rows, i, window.base_ms) else 0
         turn = CandleTurn(i, ends, leaves and over)
         code = live_on(life, rules, at, rows, window, turn, fills)
         if code != NO_EXIT:

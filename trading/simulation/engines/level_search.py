@@ -101,9 +101,9 @@ def fill_horizons(
         while days[d + 1] <= entries[first] + 1:
             d += 1
         last = days[d + 1] - 1
-        end = day_horizon(rows.times, last, window.base_ms)
+        end = day_horizon(rows, last, window.base_ms)
         code = DAY_END if end == last else NO_EXIT
-        if end > window.last or not (end > last or ends_day(rows.times[end], window.base_ms)):
+        if end > window.last or not (end > last or ends_day(rows, end, window.base_ms)):
             end, code = min(end, window.last), END_OF_DATA
         after = first
         while after < len(entries) and entries[after] + 1 < days[d + 1]:

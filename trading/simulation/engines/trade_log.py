@@ -36,9 +36,9 @@ def last_of_day(times: list[int], row: int) -> int:
 
 
 @kernel
-def day_horizon(times: list[int], last: int, base_ms: int) -> int:
+def day_horizon(rows: Rows, last: int, base_ms: int) -> int:
     """Return where a position ends whose day has its last row at ``last``: there, or the next."""
-    return last if ends_day(times[last], base_ms) or last + 1 == len(times) else last + 1
+    return last if ends_day(rows, last, base_ms) or last + 1 == len(rows.times) else last + 1
 
 
 @kernel
@@ -67,7 +67,7 @@ def horizon_of(rows: Rows, rules: Buffer, at: int, row: int, window: TradingWind
     """Return the last row that a position entered on ``row`` can live through."""
     last = window.last
     if rules[at + R_DAY_END] > 0.0:
-        over = day_horizon(rows.times, last_of_day(rows.times, row), window.base_ms)
+        over = day_horizon(rows, last_of_day(rows.times, row), window.base_ms)
         last = min(last, over)
     return time_limit(rows, rules, at, row, last, window.base_ms)
 

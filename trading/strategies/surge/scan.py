@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from trading.candles import HOUR_MS, CandleColumns, interval_name
 from trading.errors import DataError
+from trading.indicators.comparison import above
 from trading.jit.kernel import Buffer, apart, kernel
 from trading.market.rows import Bar, bar_of
 from trading.strategies.surge.layout import (
@@ -43,8 +44,8 @@ def back(state: Buffer, at: int, size: int, age: int, which: int) -> float:
 def thrust(state: Buffer, at: int, size: int, candles: int, least: float) -> bool:
     """Return whether one of the candles has a high ``least`` (a share) above its open."""
     for age in range(candles):
-        high = back(state, at, size, age, HIGH)
-        if high >= back(state, at, size, age, OPEN) * (1.0 + least):
+        goal = back(state, at, size, age, OPEN) * (1.0 + least)
+        if not above(goal, back(state, at, size, age, HIGH)):
             return True
     return False
 
@@ -68,7 +69,7 @@ def mean_volume(state: Buffer, at: int, size: int, first: int, candles: int) -> 
 def lively(state: Buffer, at: int, size: int, candles: int, norm: int, factor: float) -> bool:
     """Return whether the mean volume is ``factor`` times that of the ``norm`` candles before."""
     usual = mean_volume(state, at, size, candles, norm)
-    return mean_volume(state, at, size, 0, candles) >= factor * usual
+    return not above(factor * usual, mean_volume(state, at, size, 0, candles))
 
 
 @kernel

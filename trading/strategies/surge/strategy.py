@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from trading.candles import DAY_MS, HOUR_MS
+from trading.indicators.comparison import above
 from trading.jit.kernel import Buffer, apart, kernel
 from trading.market.rows import Bar
 from trading.positions.sizing import Sizing
@@ -76,7 +77,7 @@ def bits_set(met: int, first: int, count: int) -> int:
 def daily_step(state: Buffer, par: Buffer, first: float, close: float) -> None:
     """Feed one closed daily candle."""
     state[DAILY_SINCE] = one_later(state[DAILY_SINCE])
-    if close >= first * (1.0 + par[DAILY_RISE]):
+    if not above(first * (1.0 + par[DAILY_RISE]), close):
         state[DAILY_SINCE] = 1.0
 
 
@@ -114,7 +115,7 @@ def decide_surge(
     met += warm << WARM_BITS
     if is_entry(met, par):
         write_decision(out, ENTER, ENTERED, float(met), close)
-    elif par[TECHNICAL_EXIT] > 0.0 and state[m3 + SHORT] < state[m3 + QUICK]:
+    elif par[TECHNICAL_EXIT] > 0.0 and above(state[m3 + QUICK], state[m3 + SHORT]):
         write_decision(out, EXIT, LEFT, state[m3 + SHORT], state[m3 + QUICK])
     else:
         write_decision(out, HOLD, HELD, float(met), close)

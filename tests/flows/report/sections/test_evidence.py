@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flows.report import formats, tables
 from flows.report.sections.evidence import evidence_view, needed
 from flows.report.views import TableView
 from flows.steps.evidence.hypotheses import read_looks
 from flows.steps.evidence.verdict import weigh
+from flows.steps.models.gate import ModelThresholds, Superiority, volatility_verdicts
 from flows.steps.reporting.report import build_report
 from lake.store import Lake
 from lake.tables import LOOKS
 from tests.flows.steps.evidence.hypothesis_lake import AS_OF, SETTINGS, searched
+from trading.research.gates import GateEvidence, GateVerdict, evaluate_gates
+from trading.research.robustness import Robustness
 
 FROZEN_AT = datetime(2025, 6, 20, tzinfo=UTC)
 
@@ -136,3 +141,74 @@ def test_the_report_of_a_night_shows_its_looks(tmp_path: Path) -> None:
 def test_without_a_look_the_section_says_so(tmp_path: Path) -> None:
     html = build_report(Lake(tmp_path), as_of=AS_OF, release_id=None).path.read_text()
     assert "No look was taken yet, so no hypothesis is open." in html
+
+
+MEASURES: dict[str, Any] = {
+    "trades": 40,
+    "total_return": 0.05,
+    "max_drawdown": 0.1,
+    "superior_ability": 0.01,
+    "loss_probability": 0.01,
+    "plateau": 0.9,
+    "current_return": 0.04,
+}
+REFUSED: dict[str, Any] = {
+    "trades": 29,
+    "total_return": -0.01,
+    "max_drawdown": 0.3,
+    "superior_ability": 0.0504,
+    "loss_probability": 0.0503,
+    "plateau": 0.5996,
+    "current_return": 0.08,
+}
+SOUND = Robustness(0.02, 0.1, 0.75, 0.05, 0.01)
+FRAGILE = Robustness(0.02, -0.1, 0.4, 0.0, -0.01)
+NOTHING = Robustness(None, math.nan, math.nan, None, None)
+LUCK = Superiority(0.2, 0.01, 0.4)
+
+
+def every_verdict() -> list[GateVerdict]:
+    """Return the verdicts of every gate of sets and models: passed, refused, and unmeasured."""
+    evidence = [MEASURES, *(MEASURES | {name: value} for name, value in REFUSED.items())]
+    unmeasured = MEASURES | dict.fromkeys(
+        ("superior_ability", "loss_probability", "plateau", "total_return"), math.nan
+    )
+    found = [v for one in (*evidence, unmeasured) for v in evaluate_gates(GateEvidence(**one))]
+    for one in (SOUND, FRAGILE, NOTHING):
+        found += one.verdicts()
+    limits = ModelThresholds()
+    for r2, rows in ((0.5, 600), (0.95, 100), (math.nan, 100)):
+        found += volatility_verdicts(
+            r2=r2,
+            best_baseline=0.6,
+            baseline="HAR",
+            better_folds=0.4,
+            superiority=LUCK,
+            rows=rows,
+            limits=limits,
+        )
+    return found
+
+
+@pytest.mark.parametrize("verdict", every_verdict(), ids=lambda one: f"{one.name}, {one.value}")
+def test_what_the_report_requires_is_what_the_gate_did(verdict: GateVerdict) -> None:
+    """As printed, a refused figure fails the requirement beside it, and a passed one meets it."""
+    _, figure, required, answer = tables.verdict_row(asdict(verdict))
+    relation, _, limit = required.text.partition(" ")
+    assert limit  # what would have passed
+    assert answer.text.endswith("pass" if verdict.passed else "fail")
+    if verdict.value is None:
+        assert not verdict.passed
+        assert any(words in verdict.text for words in ("is required", "the gate wants"))
+        return
+    shown, least = (
+        float(text.strip(" %").replace(",", "").replace(formats.MINUS, "-"))
+        for text in (figure.text, limit)
+    )
+    meets = {"≥": shown >= least, "≤": shown <= least, ">": shown > least}[relation]
+    assert meets is verdict.passed, (figure.text, required.text)
+
+
+def test_every_gate_was_refused_once() -> None:
+    refused = {verdict.name for verdict in every_verdict() if not verdict.passed}
+    assert refused >= {verdict.name for verdict in every_verdict()} - {"better_folds"}
