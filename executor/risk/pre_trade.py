@@ -11,6 +11,7 @@ from executor.risk.correlation import correlation_reasons
 from executor.risk.entry_size import Funds, SizeRequest, loss_share, size_entry
 from executor.risk.recent_limits import failure_reasons, recent_reasons
 from executor.settings import RiskSettings
+from trading.positions.sizing import TOLERANCE
 
 MAX_SIGNAL_AGE_S = 10.0
 LIQUIDATION_SHARE = 0.9
@@ -53,7 +54,7 @@ class EntryRisk:
     """Shares of the equity that an entry is to lose at its stop, and would lose, costs included.
 
     ``risk_wanted`` is None for an entry that is not sized by risk. ``bound_by`` names the limit
-    that decided the size; it is empty where the risk did.
+    that decided the size; it is empty where the risk did, within 5 % of itself.
     """
 
     risk_wanted: float | None
@@ -106,6 +107,8 @@ def check_entry(
         return RiskVerdict(Decimal(0), tuple(reasons), None, tuple(failure_reasons(account)))
     taken = loss_share(quantity, wanted, funds, limits.taker_fee)
     bound_by = sized.bound_by if request.size_share >= 1.0 else "evidence"
+    if not bound_by and float(quantity) < float(sized.quantity) * (1.0 - TOLERANCE):
+        bound_by = "step"
     return RiskVerdict(quantity, (), EntryRisk(sized.wanted, taken, bound_by))
 
 

@@ -72,6 +72,23 @@ MADE: Mapping[str, tuple[str, int, float, int, Mapping[str, Any]]] = {
         {"every": 23, "direction": 0, "liquidation_guard": 0.9, "take_profit": 0.02},
     ),
     "day end": ("day_beat", 1, 12, 5, {"every": 29, "direction": 0, "leave": 28}),
+    "leverage by volatility": (
+        "beat",
+        6,
+        6,
+        5,
+        {
+            "every": 11,
+            "direction": 0,
+            "filter_tf": "1m",
+            "leverage": 8.0,
+            "target_volatility": 0.02,
+            "sizing": "turtle",
+            "unit_risk": 0.001,
+            "take_profit": 0.008,
+            "stop_loss": 0.006,
+        },
+    ),
 }
 MORE: Mapping[str, Mapping[str, Any]] = {
     "fixed": {"stop_loss": 0.008},
@@ -114,7 +131,7 @@ def made_case(name: str, seed: int | None = None, hours: float | None = None) ->
 def punched(case: Case, seed: int) -> Case:
     """Return a case whose candles lack minutes, some of them around midnight.
 
-    Funding is paid at every hour, also at those in missing minutes.
+    Funding is paid every four hours, also at midnight.
     """
     rng, columns = random.Random(seed), case.candles["BTCUSDT"]
     there = np.ones(len(columns), dtype=bool)
@@ -126,7 +143,7 @@ def punched(case: Case, seed: int) -> Case:
     prices = (columns.open, columns.high, columns.low, columns.close, columns.volume)
     kept = (column[there] for column in prices)
     candles = CandleColumns.of(columns.open_time[there], *kept, MINUTE_MS)
-    hours = range(case.begin_ms, case.end_ms, HOUR_MS)
+    hours = range(case.begin_ms, case.end_ms, 4 * HOUR_MS)
     rates = {time: rng.choice([-3e-4, 3e-4]) for time in hours}
     return replace(case, candles={"BTCUSDT": candles}, funding={"BTCUSDT": rates})
 

@@ -18,6 +18,7 @@ from trading.positions.lifecycle import (
 from trading.positions.position import EMERGENCY, ENTRY, SIDE, STOP
 from trading.positions.sizing import (
     BY_SHARE,
+    TOLERANCE,
     most_quantity,
     planned_of,
     unit_loss,
@@ -25,9 +26,9 @@ from trading.positions.sizing import (
     wanted_units,
 )
 
-BOUNDS = ("", "max_position_size", "leverage", "ensemble", "brackets")
+BOUNDS = ("", "max_position_size", "leverage", "ensemble", "brackets", "step")
 """What made an entry smaller than its risk allowed, by code."""
-BY_NOTHING, BY_POSITION_SIZE, BY_LEVERAGE, BY_ENSEMBLE, BY_BRACKETS = range(len(BOUNDS))
+BY_NOTHING, BY_POSITION_SIZE, BY_LEVERAGE, BY_ENSEMBLE, BY_BRACKETS, BY_STEP = range(len(BOUNDS))
 
 
 @kernel
@@ -72,6 +73,13 @@ def size_by_risk(
         return wanted
     life[BOUND_BY] = BY_LEVERAGE if share >= 1.0 else BY_POSITION_SIZE
     return most
+
+
+@kernel
+def note_step(life: Buffer, sized: float, quantity: float) -> None:
+    """Name the step where whole steps made the entry smaller and nothing else did."""
+    if life[BOUND_BY] == BY_NOTHING and quantity < sized * (1.0 - TOLERANCE):
+        life[BOUND_BY] = BY_STEP
 
 
 @kernel

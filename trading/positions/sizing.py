@@ -17,6 +17,9 @@ BY_SHARE = 0.0
 BY_STOP = 1.0
 BY_ATR = 2.0
 
+TOLERANCE = 0.05
+"""Share of the risk that is wanted within which the risk taken counts as the same."""
+
 METHODS = {"share": BY_SHARE, "risk": BY_STOP, "turtle": BY_ATR, "volatility": BY_ATR}
 """The methods by name, and what a unit's risk is measured by."""
 

@@ -180,7 +180,9 @@ def _not_worse(value: float, current: float, tolerance: float) -> GateVerdict:
     threshold = current - tolerance
     measured = _measured(value)
     if measured is None or not math.isfinite(current):
-        return _unmeasured("not_worse_than_current", threshold, f"at least {threshold:+.2%}")
+        known = math.isfinite(threshold)
+        required = f"at least {threshold:+.2%}" if known else "the current release's return"
+        return _unmeasured("not_worse_than_current", threshold, required)
     passed = measured >= threshold
     relation = "is not worse" if passed else "is worse"
     sentence = (

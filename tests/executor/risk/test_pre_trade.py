@@ -68,6 +68,23 @@ def test_evidence_is_named_where_it_made_the_entry_smaller() -> None:
     assert half.risk.bound_by == "evidence"
 
 
+@pytest.mark.parametrize(("equity", "named"), [(10_000, ""), (100, "step"), (500, "step")])
+def test_whole_steps_are_named_where_they_made_the_risk_smaller(equity: int, named: str) -> None:
+    """At 50,000 and a stop 2 % away, 2 % of 100 are 0.00195 units, cut to one step of 0.001."""
+    account = {name: D(equity) for name in ("wallet", "available", "equity", "day_equity")}
+    instrument = replace(INSTRUMENT, min_notional=D(5))
+    verdict = check_entry(
+        replace(REQUEST, risk=0.02, max_position_size=1.0),
+        replace(ACCOUNT, **account, day_baseline=D(equity)),
+        LIMITS.model_copy(update={"min_trade_notional": D(0)}),
+        instrument,
+    )
+    assert verdict.reasons == ()
+    assert verdict.risk is not None
+    assert verdict.risk.bound_by == named
+    assert (verdict.risk.risk_taken >= 0.95 * 0.02) is (named == "")
+
+
 AT_THE_LIMIT: list[tuple[dict[str, object], dict[str, object]]] = [
     ({}, {"age_s": 10.0}),
     ({}, {"last_price": 50_500.0}),

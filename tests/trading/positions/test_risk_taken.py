@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from trading.candles import HOUR_MS, CandleColumns
+from trading.candles import HOUR_MS, MINUTE_MS, CandleColumns
 from trading.errors import ParameterError
 from trading.simulation import Costs, backtest
 from trading.simulation.account.simulation import (
     AccountLimits,
     AccountSettings,
+    ExchangeProfile,
+    SymbolFilters,
     SymbolMarkets,
     TradedStrategy,
     simulate_account,
@@ -129,6 +132,43 @@ def test_an_account_loses_the_risk_and_counts_margin_as_exposure(stop: float) ->
     assert result.risk_taken[0] == pytest.approx(0.02, rel=1e-6)
     assert result.bound_by[0] == ""
     assert -result.profit[0] / 10_000 == pytest.approx(0.02, rel=0.05)
+
+
+@pytest.mark.parametrize("profile", [None, ExchangeProfile(leverage=5)])
+@pytest.mark.parametrize("step", [1e-8, 0.001, 0.37, 1.0, 7.0])
+@pytest.mark.parametrize("balance", [12.5, 133.7, 999.0, 1e7])
+def test_an_account_takes_the_risk_or_names_what_bound_it(
+    balance: float, step: float, profile: ExchangeProfile | None
+) -> None:
+    """With any balance and any step: within 5 % of the risk that is wanted, or bound by a name."""
+    filters = {"X": SymbolFilters(step=step, tick=0.01)}
+    values = BY_RISK | {"leverage": 5, "stop_loss": 0.01}
+    result = simulate_account(
+        [TradedStrategy(BREAKOUT, "X", values | {"signal_tf": "1m", "k": 0.0})],
+        SymbolMarkets({"X": minutes()}, filters),
+        AccountSettings(balance, Costs(5), AccountLimits(daily_loss=1.0), profile),
+        compiled=False,
+    )
+    if balance * 0.02 < 100.0 * 0.01 * step:  # not a single step
+        assert len(result) == 0
+        assert result.refused["too small"] > 0
+        return
+    assert len(result) > 0
+    near = result.risk_taken >= 0.95 * result.risk_wanted
+    assert (result.risk_taken <= result.risk_wanted * (1.0 + 1e-9)).all()
+    assert set(result.bound_by[near].tolist()) <= {""}
+    assert set(result.bound_by[~near].tolist()) <= {"step"}
+
+
+def minutes() -> CandleColumns:
+    """Two days of minutes: still, then a rise above the day's open and a fall through the stop."""
+    closes = np.full(2 * 1_440, 100.0)
+    closes[1_500:1_510] = 100.5
+    closes[1_510:] = 90.0
+    opens = np.append(100.0, closes[:-1])
+    times = MINUTE_MS * np.arange(len(closes), dtype=np.int64)
+    highs, lows = np.maximum(opens, closes), np.minimum(opens, closes)
+    return CandleColumns.of(times, opens, highs, lows, closes, None, MINUTE_MS)
 
 
 def test_ict_risks_two_percent_with_all_its_margin() -> None:

@@ -101,7 +101,7 @@ class DecisionMaker:
         if profile is not None:
             # As the executor protects a position: levels off the grid, the maintenance of the
             # rules; fees and spread are the exchange's.
-            own = one.strategy.live_rules(params, profile.leverage)
+            own = profile.rules_of(one.strategy, params)
             row = np.array(own.layout(one.strategy.side))
             write_sizing(row, one.strategy.sizing(params))
             return row

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from trading.jit.kernel import apart, kernel
 from trading.market.rows import Rows, bar_at
-from trading.positions.entry_risk import note_risk, protective_level, sizes_by_risk
+from trading.positions.entry_risk import note_risk, note_step, protective_level, sizes_by_risk
 from trading.positions.exit_rules import RULES_SIZE
 from trading.positions.lifecycle import (
     BOUND_BY,
     CASH,
+    LEVERAGE,
     LIFE_SIZE,
     OPENED,
     QUANTITY,
@@ -23,6 +24,7 @@ from trading.positions.lifecycle import (
     Entry,
     begin_life,
     heeds_exit,
+    set_levels,
 )
 from trading.positions.position import NO_EXIT, SIDE, STRATEGY_EXIT, TARGET
 from trading.positions.sizing import planned_of
@@ -74,8 +76,8 @@ from trading.simulation.account.layout import (
 )
 from trading.strategies.layout import ENTER, EXIT
 
-RISK_FIELDS = (RISK_WANTED, RISK_TAKEN, BOUND_BY)
-"""What is known of an entry's risk when it is decided."""
+DECIDED = (RISK_WANTED, RISK_TAKEN, BOUND_BY, LEVERAGE)
+"""What an entry keeps from its decision: its risk, and the leverage that is set before it."""
 REFUSED = 100
 """More than the number of reasons to refuse an entry."""
 
@@ -132,7 +134,9 @@ def wanted_quantity(
     else:
         share = min(entry_share(traded, s, decided), 1.0 / planned_of(traded.rules, at))
         quantity = equity * share / close
-    quantity = whole_steps(quantity, exchange.grid[GRID_SIZE * s + G_STEPS])
+    sized = quantity
+    quantity = whole_steps(sized, exchange.grid[GRID_SIZE * s + G_STEPS])
+    note_step(life, sized, quantity)
     notional = quantity * close
     why = refusal(account, board, traded, s, side, int(account.money[DAY]), notional)
     if why >= 0:
@@ -141,7 +145,7 @@ def wanted_quantity(
         return TOO_SMALL - float(REFUSED)
     life[QUANTITY] = quantity
     note_risk(life, traded.rules, at, equity, fee, 0.0)
-    for field in RISK_FIELDS:
+    for field in DECIDED:
         account.lives[s * LIFE_SIZE + field] = life[field]
     return quantity
 
@@ -164,8 +168,9 @@ def enter_market(
     atr = traded.atrs[decided]
     entry = Entry(side, price, quantity, atr, stop, target, time, 1.0)
     begin_life(life, traded.rules, at, entry)
-    for field in RISK_FIELDS:
+    for field in DECIDED:
         life[field] = account.lives[s * LIFE_SIZE + field]
+    set_levels(life, traded.rules, at, price)
     exchange.grid[GRID_SIZE * s + G_WAITS] = 0.0
     exchange.grid[GRID_SIZE * s + G_PARTS] = 0.0
     life[CASH] -= in_cents(quantity * price * exchange.grid[GRID_SIZE * s + G_FEE])

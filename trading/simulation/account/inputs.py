@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from trading.candles import CandleColumns
 from trading.errors import ParameterError
+from trading.positions.exit_rules import ExitRules
 from trading.positions.liquidation import MAJOR, Bracket
 from trading.simulation.results import Costs
 from trading.strategies.base import (
@@ -81,13 +82,24 @@ class SymbolFilters:
 class ExchangeProfile:
     """The fill profile `exchange`: what the executor would trade at the sandbox exchange.
 
-    ``leverage`` is the account's there. Candles are 1m, and every symbol has a tick and a step. In
+    ``leverage`` is the account's there; one that follows the ATR is at most ``max_leverage``.
+    Candles are 1m, and every symbol has a tick and a step. In
     minutes without a candle the last price stands: orders trade at it, and nothing is decided. All
     fills pay the taker's fee; the spread of a tick replaces slippage. A position that is open at
     the end is not a trade.
     """
 
     leverage: int = 5
+    max_leverage: int = 10
+
+    def rules_of(self, strategy: Strategy, params: Mapping[str, Value]) -> ExitRules:
+        """Return the exits as the executor applies them, and its leverage."""
+        wanted = strategy.exit_rules(params)
+        if not wanted.target_volatility:
+            return strategy.live_rules(params, self.leverage)
+        most = int(min(wanted.leverage, self.max_leverage))
+        own = strategy.live_rules(params, most)
+        return replace(own, target_volatility=wanted.target_volatility)
 
     def check(self, costs: Costs, limits: AccountLimits) -> None:
         """`ParameterError` for costs that no order has there."""

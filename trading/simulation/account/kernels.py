@@ -15,6 +15,7 @@ from trading.positions.candle_path import AT_CLOSE, CandleTurn, live_row, settle
 from trading.positions.entry_risk import (
     BY_BRACKETS,
     note_risk,
+    note_step,
     sizes_by_risk,
 )
 from trading.positions.exit_rules import (
@@ -235,7 +236,9 @@ def enter_position(
         life[BOUND_BY] = BY_BRACKETS
     step = traded.venues[s * VENUE_SIZE + STEP_SIZE]
     if step > 0.0:
-        quantity = int(quantity / step + 1e-9) * step
+        sized = quantity
+        quantity = int(sized / step + 1e-9) * step
+        note_step(life, sized, quantity)
     notional = quantity * price
     why = refusal(account, board, traded, s, side, time // DAY_MS, notional)
     if why >= 0:
