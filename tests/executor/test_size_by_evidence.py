@@ -14,10 +14,15 @@ from executor.risk.evidence_size import size_by_evidence
 from executor.risk.pre_trade import check_entry
 from executor.settings import LiveSettings, VenueSettings
 from executor.strategy.runner import plans_for
+from flows.steps.evidence.verdict import weigh
 from lake.releases import Candidate, publish, read_current
-from tests.executor.fakes import FakeVenue, executor_on
+from lake.store import Lake
+from tests.executor.fakes import BTCUSDT, ETHUSDT, FakeVenue, executor_on
 from tests.executor.test_decisions import ACCOUNT, BTC, LIMITS, REQUEST
 from tests.executor.test_start import LIVE
+from tests.flows.steps.evidence.hypothesis_lake import AS_OF as NIGHT
+from tests.flows.steps.evidence.hypothesis_lake import SETTINGS as NIGHTLY
+from tests.flows.steps.evidence.hypothesis_lake import searched
 from tests.lake.builders import AS_OF, RUN, WALL, candidate, entry
 from trading.errors import SettingsError
 from trading.research.evidence.states import HypothesisEvidence, State
@@ -76,6 +81,25 @@ def test_live_takes_the_unproven_strategies_that_the_settings_name(tmp_path: Pat
         (0.25, "unproven"),
     ]
     assert [plan.size.share for plan in plans_for(allowed, VENUES, ())] == [1.0, 1.0]
+
+
+def test_what_a_night_found_decides_what_live_may_trade_and_how_much(tmp_path: Path) -> None:
+    """From the look of a night over its release to the sizes: an edge, and noise beside it."""
+    lake = Lake(tmp_path)
+    entries = [searched(lake, edge=0.6), searched(lake, symbol="ETHUSDT", edge=-0.3)]
+    found = weigh(lake, as_of=NIGHT, entries=entries, settings=NIGHTLY)
+    strategies = tuple(item.entry for item in found)
+    publish(tmp_path / "published", Candidate(NIGHT, (), RUN, strategies=strategies), NIGHT)
+
+    def sizes(mode: str, *allowed: str) -> dict[str, tuple[float, str]]:
+        release = read_current(tmp_path / "published", NIGHT, mode, allowed)
+        plans = plans_for(release, VENUES, (), 0.25 if mode == "live" else None)
+        return {plan.symbol: (plan.size.share, plan.size.evidence[:8]) for plan in plans}
+
+    assert sizes("live") == {BTCUSDT: (0.25, "proven, ")}
+    allowed = {BTCUSDT: (0.25, "proven, "), ETHUSDT: (0.25, "unproven")}
+    assert sizes("live", "breakout") == allowed
+    assert sizes("paper") == {BTCUSDT: (1.0, "proven, "), ETHUSDT: (1.0, "unproven")}
 
 
 def test_a_refused_release_says_how_to_allow_it(tmp_path: Path) -> None:
