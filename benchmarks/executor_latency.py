@@ -50,6 +50,7 @@ from executor.model import (
 )
 from executor.runtime.activity import Activity
 from executor.runtime.clock import ReplayClock
+from executor.runtime.garbage import keep_loaded_objects
 from executor.settings import Settings
 from executor.strategy.runner import RunnerPlan, StrategyRunner
 from executor.venues.binance_usdm.client import BinanceUsdm
@@ -241,6 +242,7 @@ async def entry_latencies(
         asyncio.create_task(work)
         for work in (services.bus.run(), executor.execution_reports.run(), ticking(executor, ticks))
     ]
+    keep_loaded_objects()
     found, used = [], []
     for number in range(entries):
         symbol = SYMBOLS[number % len(SYMBOLS)]

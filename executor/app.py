@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from pydantic import SecretStr
 
 from executor.builder import Executor
 from executor.bus.events import AnyEvent, EventType
-from executor.market_data.lockstep import sandbox_status
+from executor.market_data.lockstep import replay_end
 from executor.model import InstrumentId
 from executor.notifications.delivery import AlertDelivery
 from executor.operations.commands import OperatorCommands
@@ -41,7 +42,6 @@ from trading.errors import ParameterError, SettingsError
 
 log = logging.getLogger(__name__)
 
-FINISHED_POLL_S = 0.25
 SUMMARY_LOOK_S = 20.0
 SAY_WITHIN_S = 2.0
 STOP_WITHIN_S = 10.0
@@ -57,8 +57,10 @@ class App:
         settings_file: Path,
         delivery: AlertDelivery | None = None,
         heartbeat_url: SecretStr | None = None,
+        on_ready: Callable[[], None] | None = None,
     ) -> None:
         self._x = executor
+        self._on_ready = on_ready
         self._delivery = delivery
         self._services = executor.services
         self._stop = asyncio.Event()
@@ -168,6 +170,8 @@ class App:
             self._loop("lockstep", x.lockstep.run())
         if self._metrics is not None:
             log.info("metrics at %s", await self._metrics.start())
+        if self._on_ready is not None:
+            self._on_ready()
         self._status.state = "running"
         await self._scheduler.once("status", self._scheduler.write_status)
         notify("READY=1")
@@ -249,6 +253,7 @@ class App:
         symbols = x.rollout.listed(x.rollout.symbols(release))
         x.feed.start_at(symbols, self._services.clock.now_ms())
         await x.market.set_symbols(frozenset(symbols))
+        await until_answered(partial(x.shock.restore, symbols))
         await x.rollout.start(release)
         return symbols
 
@@ -259,15 +264,12 @@ class App:
 
     async def _watch_finished(self) -> None:
         """End the run once the sandbox has replayed everything and nothing is in progress."""
-        while not self._stop.is_set():
-            await asyncio.sleep(FINISHED_POLL_S)
-            status = await sandbox_status(self._services.settings.replay_url)
-            if not status.get("finished"):
-                continue
-            async with asyncio.timeout(CONNECT_WITHIN_S):
-                await self._services.activity.wait_idle()
-            log.info("the replay is finished", extra={"steps": status.get("steps")})
-            self._stop.set()
+        steps = await replay_end(self._services.settings.replay_url)
+        async with asyncio.timeout(CONNECT_WITHIN_S):
+            await self._services.activity.wait_idle()
+        log.info("the replay is finished", extra={"steps": steps})
+        self._stop.set()
+        await asyncio.Event().wait()
 
     async def _shut_down(self) -> None:
         x, services = self._x, self._services

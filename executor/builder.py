@@ -106,12 +106,18 @@ class Executor:
         bus.subscribe(EventType.DAILY_LOSS_LIMIT_REACHED, "exits", self._on_daily_limit)
 
     def _on_daily_limit(self, event: AnyEvent) -> None:
-        """Close what is priced in the asset that reached its limit, if the settings say so."""
+        self.close_at_daily_limit(event.id)
+
+    def close_at_daily_limit(self, cause: str | None = None) -> None:
+        """Close what is priced in an asset that reached its limit today, if the settings say so.
+
+        It is called again and again: neither a restart nor a late fill leaves something open.
+        """
         if not self.services.settings.risk.close_at_daily_limit:
             return
         for holding in list(self.portfolio.holdings()):
-            if holding.row.quote_asset == event.data["asset"]:
-                self.closer.close(holding, "daily_loss_limit", event.id)
+            if self.daily_loss.reached(holding.row.quote_asset):
+                self.closer.close(holding, "daily_loss_limit", cause)
 
     def subscribe_market(self) -> None:
         """Act on candles and prices; exits come before the decisions on the same candle."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from executor.market_data.lockstep import sandbox_status
 from executor.notifications.all_channels import alert_channels
 from executor.notifications.delivery import AlertDelivery
 from executor.runtime.clock import Clock, ReplayClock, WallClock
+from executor.runtime.garbage import keep_loaded_objects
 from executor.runtime.lock import single_account, single_instance
 from executor.runtime.logs import setup
 from executor.runtime.masking import Masker
@@ -50,7 +52,13 @@ def run(settings_file: Path, *, until_finished: bool, screen: int | None = None)
             held.enter_context(shown(screen, masker))
         try:
             with asyncio.Runner(loop_factory=_new_loop) as runner:
-                work = _run(settings, settings_file, keys, until_finished=until_finished)
+                work = _run(
+                    settings,
+                    settings_file,
+                    keys,
+                    until_finished=until_finished,
+                    on_ready=keep_loaded_objects,
+                )
                 return runner.run(work)
         finally:
             logging.getLogger("executor").removeHandler(handler)
@@ -65,13 +73,18 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 
 async def _run(
-    settings: Settings, settings_file: Path, keys: Keys, *, until_finished: bool
+    settings: Settings,
+    settings_file: Path,
+    keys: Keys,
+    *,
+    until_finished: bool,
+    on_ready: Callable[[], None] | None = None,
 ) -> bool:
     ledger = _ledger(settings, keys)
     clock = await _clock(settings)
     alerts = _alerts(settings, keys, ledger, clock)
     executor = build(settings, clock, ledger, _connections(settings, keys), alerts)
-    app = App(executor, settings_file, alerts, keys.alerts.heartbeat)
+    app = App(executor, settings_file, alerts, keys.alerts.heartbeat, on_ready)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, app.reload, "SIGHUP")
     interrupted = asyncio.Event()

@@ -30,6 +30,8 @@ class Subscription:
 
     name: str
     handler: Handler
+    awaited: bool
+    """Whether it is a coroutine function."""
 
 
 class Bus:
@@ -60,7 +62,9 @@ class Bus:
 
     def subscribe(self, kind: EventType, name: str, handler: Handler) -> None:
         """Call ``handler`` with every event of this type; it may be a coroutine function."""
-        self._subscriptions.setdefault(kind, []).append(Subscription(name, handler))
+        self._subscriptions.setdefault(kind, []).append(
+            Subscription(name, handler, asyncio.iscoroutinefunction(handler))
+        )
 
     @property
     def queued(self) -> int:
@@ -137,7 +141,7 @@ class Bus:
         """Run plain handlers here; from the first one that must be awaited on, in a task."""
         subscriptions = self._subscriptions[event.type]
         for index, subscription in enumerate(subscriptions):
-            if asyncio.iscoroutinefunction(subscription.handler):
+            if subscription.awaited:
                 task = asyncio.create_task(self._finish(key, event, subscriptions[index:]))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)

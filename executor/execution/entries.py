@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from dataclasses import replace
 from decimal import Decimal
+
+import orjson
 
 from executor.bus.events import Event, EventType
 from executor.execution.entry_check import EntryCheck
@@ -17,13 +18,13 @@ from executor.execution.position_updates import PositionUpdates
 from executor.ledger.records import PositionRow
 from executor.model import ZERO, InstrumentId, OrderKind, OrderState
 from executor.portfolio.portfolio import Holding, Portfolio
+from executor.portfolio.position_state import strategy_named
 from executor.services import Services
 from executor.strategy.signal import Signal
 from executor.venues.faults import Rejected, VenueFaultError
 from trading.candles import DAY_MS
 from trading.order_ids import OrderLeg
 from trading.positions.exit_rules import dynamic_leverage
-from trading.strategies.registry import get_strategy
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +163,7 @@ class EntryHandler:
     def _leverage(self, signal: Signal) -> int:
         """The account's leverage, or one that follows the volatility where a strategy wants it."""
         services, symbol = self._services, signal.symbol
-        rules = get_strategy(signal.strategy).exit_rules(signal.params)
+        rules = strategy_named(signal.strategy).exit_rules(signal.params)
         if not rules.target_volatility or not services.venue_of(symbol).capabilities.margin:
             return services.leverage(symbol)
         most = min(rules.leverage, services.settings.venue_of(symbol).max_leverage)
@@ -186,7 +187,7 @@ class EntryHandler:
             release_short=signal.release_short,
             key=signal.key,
             bar_time=signal.bar_time,
-            params=json.loads(json.dumps(dict(signal.params), default=str)),
+            params=orjson.loads(orjson.dumps(dict(signal.params), default=str)),
             atr=signal.levels.atr or 0.0,
             high_water=0.0,
             cause=event.id,

@@ -9,13 +9,12 @@ from executor.ledger.records import PositionRow
 from executor.model import ZERO, venue_of
 from executor.portfolio.account_snapshot import AccountSnapshot
 from executor.portfolio.portfolio import Portfolio
-from executor.portfolio.position_state import entered_position
+from executor.portfolio.position_state import entered_position, strategy_named
 from executor.risk.pre_trade import EntryRequest, RiskVerdict, check_entry
 from executor.risk.trading_state import TradingState, strategy_is_off
 from executor.services import Services
 from executor.strategy.signal import Signal
 from executor.strategy.signal_engine import SignalEngine
-from trading.strategies.registry import get_strategy
 
 
 class EntryCheck:
@@ -62,7 +61,7 @@ class EntryCheck:
     def _request(self, event: Event[Signal], row: PositionRow, most: float) -> EntryRequest:
         """The entry with its levels at the decision's price, within ``most`` of the equity."""
         signal = event.payload
-        strategy = get_strategy(signal.strategy)
+        strategy = strategy_named(signal.strategy)
         sizing = strategy.sizing(row.params)
         rules = strategy.live_rules(row.params, row.leverage)
         position = entered_position(row, rules, signal.price, 1.0)

@@ -62,6 +62,10 @@ class LedgerConnection(Protocol):
         """Drop the open transaction."""
         ...
 
+    async def checkpoint(self) -> None:
+        """Move what is committed out of a log that has grown long, without delaying a commit."""
+        ...
+
     def recover(self) -> bool:
         """Store what waits; False while the store still refuses."""
         ...

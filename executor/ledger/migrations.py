@@ -213,6 +213,15 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         create index received_candles_by_time on received_candles (received_at);
         """,
     ),
+    (
+        # What is asked before each entry must not take longer as the ledger grows.
+        "0007_entry_look_ups",
+        """
+        create index positions_by_key on positions (key);
+        create index positions_by_opening on positions (venue, symbol, opened_at);
+        create index positions_by_close on positions (closed_at);
+        """,
+    ),
 )
 
 

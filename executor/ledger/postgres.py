@@ -119,6 +119,9 @@ class PostgresConnection:
             self.current.execute("rollback")
         self._open = []
 
+    async def checkpoint(self) -> None:
+        """Leave it to the server."""
+
     def recover(self) -> bool:
         """Connect again in the background, then store what waits."""
         if self._lost:

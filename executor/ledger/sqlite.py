@@ -21,6 +21,12 @@ from trading.errors import SettingsError
 
 log = logging.getLogger(__name__)
 
+LONG_LOG_PAGES = 1_000
+"""A log of so many pages is moved into the file, beside the commits."""
+LONGEST_LOG_PAGES = 20_000
+"""From here on a commit does it itself: nothing else has."""
+PAGE = 4_096
+
 
 class SqliteConnection:
     """One file, one writer; the lease is the lock of the state folder (`executor.runtime.lock`).
@@ -60,6 +66,7 @@ class SqliteConnection:
         disk.execute("pragma journal_mode = wal")
         # FULL: an intent must be on the disk, not in a cache, before its order is on the wire.
         disk.execute("pragma synchronous = full")
+        disk.execute(f"pragma wal_autocheckpoint = {LONGEST_LOG_PAGES}")
         disk.execute("pragma foreign_keys = on")
         problem = disk.execute("pragma quick_check(1)").fetchone()[0]
         if problem != "ok":
@@ -143,6 +150,16 @@ class SqliteConnection:
         for sql, values in self._open:
             memory.execute(sql, values)
 
+    async def checkpoint(self) -> None:
+        """Move a long log into the file by a thread of its own: commits go on meanwhile."""
+        log_file = Path(f"{self._path}-wal")
+        try:
+            if log_file.stat().st_size > LONG_LOG_PAGES * PAGE:
+                await asyncio.to_thread(_checkpoint, self.name)
+        except (OSError, sqlite3.Error) as error:
+            # A later commit does it, or finds out that the disk is full.
+            log.warning("the log of %s is not shortened: %s", self.name, error)
+
     def recover(self) -> bool:
         """Write what waits; False while the disk still refuses."""
         memory = self._memory
@@ -172,6 +189,11 @@ class SqliteConnection:
         self.disk.close()
         if self._memory is not None:
             self._memory.close()
+
+
+def _checkpoint(ledger: str) -> None:
+    with closing(sqlite3.connect(ledger)) as own:
+        own.execute("pragma wal_checkpoint(passive)")
 
 
 async def back_up(connection: LedgerConnection, file: Path) -> None:

@@ -53,6 +53,8 @@ class Ledger:
     def __init__(self, store: Path | LedgerConnection) -> None:
         self._connection = SqliteConnection(store) if isinstance(store, Path) else store
         self._held = False
+        self._meta: dict[str, str | None] = {}
+        """Named values as read or written last: limits ask for them before each entry."""
         self.outbox = Outbox(self._connection)
         self.daily = DailyFigures(self._connection)
         self.received_candles = ReceivedCandles(self._connection)
@@ -94,6 +96,10 @@ class Ledger:
         """Commit what waits."""
         self._connection.commit()
 
+    async def checkpoint(self) -> None:
+        """Keep the log of the store short, beside the commits; see `LedgerConnection`."""
+        await self._connection.checkpoint()
+
     async def backup(self, file: Path) -> None:
         """Write a copy of the whole ledger as a SQLite file; see `back_up`."""
         await back_up(self._connection, file)
@@ -111,6 +117,7 @@ class Ledger:
         except BaseException:
             self._held = False
             self._connection.rollback()
+            self._meta.clear()
             raise
         self._held = False
         self.flush()
@@ -121,13 +128,17 @@ class Ledger:
 
     def meta(self, name: str, default: str = "") -> str:
         """A named value."""
-        row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
-        return default if row is None else str(row[0])
+        if name not in self._meta:
+            row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
+            self._meta[name] = None if row is None else str(row[0])
+        known = self._meta[name]
+        return default if known is None else known
 
     def set_meta(self, name: str, value: str) -> None:
         """Store a named value, durably."""
         if self._write("update meta set value = ? where name = ?", (value, name)).rowcount == 0:
             self._write("insert into meta values (?, ?)", (name, value))
+        self._meta[name] = value
         self._commit()
 
     def next_run(self) -> int:
@@ -345,7 +356,10 @@ class Ledger:
         return dict(row)
 
     def insert_position(self, position: PositionRow) -> PositionRow:
-        """Record a new position, durably; the ledger gives the id."""
+        """Record a new position; the ledger gives the id.
+
+        It joins the next commit: that of its first intent, which alone must be durable.
+        """
         # Given here, not by the database: the number must be the same in memory and in the store.
         (last,) = self._db.execute("select coalesce(max(id), 0) from positions").fetchone()
         given = int(last) + 1
@@ -354,10 +368,7 @@ class Ledger:
             f" values ({', '.join('?' for _ in POSITION_COLUMNS)})",
             values_of(replace(position, id=given), POSITION_COLUMNS),
         )
-        self._commit()
-        stored = self.position(given)
-        assert stored is not None
-        return stored
+        return replace(position, id=given)
 
     def update_position(self, position_id: int, **changes: Any) -> None:
         """Change columns of a position, durably."""

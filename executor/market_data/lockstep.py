@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 QUIET_TURNS = 4
 COMPLETE_WITHIN_S = 0.1
 STUCK_S = 10.0
+FINISHED_POLL_S = 0.25
+SANDBOX_GONE_S = 30.0
 
 
 async def sandbox_status(base_url: str) -> dict[str, Any]:
@@ -39,6 +41,26 @@ async def sandbox_status(base_url: str) -> dict[str, Any]:
             f"no sandbox answers at {base_url} ({type(error).__name__}); mode 'replay' needs"
             " `nocturne sandbox serve`"
         ) from error
+
+
+async def replay_end(base_url: str) -> int:
+    """Wait until a sandbox has replayed everything; returns its steps.
+
+    Raises:
+        VenueError: it has not answered for a while.
+    """
+    heard = time.monotonic()
+    while True:
+        await asyncio.sleep(FINISHED_POLL_S)
+        try:
+            status = await sandbox_status(base_url)
+        except VenueError:
+            if time.monotonic() - heard > SANDBOX_GONE_S:
+                raise
+            continue
+        heard = time.monotonic()
+        if status.get("finished"):
+            return int(status["steps"])
 
 
 class LockstepClock:

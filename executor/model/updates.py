@@ -61,6 +61,8 @@ class Transfer:
     amount: Decimal
     time: int
     id: str
+    late_ms: int = 0
+    """How long after ``time`` the wallet may have changed: a deposit waits for confirmations."""
 
 
 @dataclass(frozen=True, slots=True)

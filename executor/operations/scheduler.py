@@ -24,6 +24,7 @@ FLUSH_S = 0.5
 PRICE_BY_REST_S = 3.0
 RECOVER_S = 5.0
 FEES_S = 30.0
+CHECKPOINT_S = 10.0
 FORGET_S = 3_600.0
 FIRST_WEEK_LOOK_S = 10.0
 RECONCILE_HANGS_S = 300.0
@@ -56,6 +57,7 @@ class Scheduler:
             ("fees", FEES_S, self._x.fees.price_late),
             ("old candles", FORGET_S, self.forget_candles),
             ("first week", FIRST_WEEK_LOOK_S, self.look_at_first_week),
+            ("checkpoint", CHECKPOINT_S, self._services.ledger.checkpoint),
         ]
 
     def late_jobs(self) -> list[tuple[str, float, Job]]:
@@ -134,6 +136,7 @@ class Scheduler:
         if self._services.settings.mode is not Mode.REPLAY:
             # A replay checks at each candle instead: its result must not depend on wall time.
             self._x.daily_loss.check_all()
+        self._x.close_at_daily_limit()
 
     @property
     def reconciles(self) -> bool:

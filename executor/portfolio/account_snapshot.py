@@ -72,7 +72,9 @@ class AccountSnapshot:
             release_valid=self._live.release_valid(),
             halted=slot.halted,
             exposure=self._portfolio.exposure(wallet),
-            entries_today=history.entries_since(symbol, day),
+            entries_today=(
+                history.entries_since(symbol, day) if settings.risk.max_entries_per_day else 0
+            ),
             refused_stops_today=history.refused_stops_since(symbol, day),
             rejected_entries_today=history.rejected_entries_since(symbol, day),
             paused_for_s=self._paused_for_s(),

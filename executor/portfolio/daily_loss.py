@@ -44,7 +44,7 @@ class DailyLossLimit:
     def reached(self, asset: str) -> bool:
         """Whether the limit was reached today; it holds until the next day, restarts included."""
         meta = self._services.ledger.meta(f"day_limit_reached:{asset}")
-        return self._day == (int(meta) if meta else self._latched)
+        return self._today() == (int(meta) if meta else self._latched)
 
     def baseline(self, asset: str) -> Decimal:
         """Equity at the start of the market day; 0 while it is not known."""

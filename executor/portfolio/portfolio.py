@@ -128,6 +128,7 @@ class Portfolio:
         self._listeners: list[ChangeListener] = []
         self.slots: dict[InstrumentId, Slot] = {}
         self.instruments: dict[InstrumentId, Instrument] = {}
+        self._traded_from: frozenset[Wallet] = frozenset()
         self.balances: dict[Wallet, Balance] = {}
         self.balances_at: dict[Wallet, int] = {}
         """Exchange time (ms) of each balance."""
@@ -162,6 +163,7 @@ class Portfolio:
                 slot.halted = slot.halted or f"{NOT_SET_UP}{instrument.refused}"
             elif slot.halted is not None and slot.halted.startswith(NOT_SET_UP):
                 slot.halted = None
+        self._traded_from = frozenset(known.wallet for known in self.instruments.values())
 
     def slot(self, symbol: InstrumentId) -> Slot:
         """The slot of a symbol, made on first use."""
@@ -199,8 +201,7 @@ class Portfolio:
     @property
     def wallets(self) -> list[Wallet]:
         """Wallets that hold anything an instrument could be traded from, sorted."""
-        traded = {instrument.wallet for instrument in self.instruments.values()}
-        return sorted(traded & set(self.balances))
+        return sorted(self._traded_from & self.balances.keys())
 
     def _held_from(self, wallet: Wallet) -> list[Holding]:
         return [

@@ -6,9 +6,12 @@ exits were made, before and after a restart alike. All functions are pure.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
+from pathlib import Path
 
 from executor.ledger.records import OrderRow, PositionRow
 from executor.model import ZERO, VenueFill
@@ -27,6 +30,8 @@ from trading.positions.position import (
     Position,
 )
 from trading.positions.staged_position import Action, StagedEntry, StagedPosition
+from trading.strategies.base import Strategy
+from trading.strategies.own import VARIABLE
 from trading.strategies.registry import get_strategy
 
 ADOPTED_STRATEGY = "adopted"
@@ -58,6 +63,16 @@ class PositionChange:
     price: float
 
 
+def strategy_named(name: str) -> Strategy:
+    """The strategy of this name, without a look into the user's folder at each entry."""
+    return _strategy(name, os.environ.get(VARIABLE), Path.cwd())
+
+
+@cache
+def _strategy(name: str, _folder: str | None, _working_directory: Path) -> Strategy:
+    return get_strategy(name)
+
+
 def rules_of(row: PositionRow) -> ExitRules:
     """The exit rules of the parameters that a position was opened with.
 
@@ -68,14 +83,14 @@ def rules_of(row: PositionRow) -> ExitRules:
             # The operator's stop alone: a nearer one could close at once what he wants kept.
             return ExitRules()
         return ExitRules(emergency_stop=ADOPTED_EMERGENCY_STOP)
-    return get_strategy(row.strategy).live_rules(row.params, row.leverage)
+    return strategy_named(row.strategy).live_rules(row.params, row.leverage)
 
 
 def is_sized_by_risk(row: PositionRow) -> bool:
     """Whether the strategy of a position sizes its entries by their risk."""
     if row.strategy == ADOPTED_STRATEGY:
         return False
-    return get_strategy(row.strategy).sizing(row.params).by_risk
+    return strategy_named(row.strategy).sizing(row.params).by_risk
 
 
 def is_staged(row: PositionRow, rules: ExitRules) -> bool:

@@ -45,9 +45,11 @@ class SeenTransfer:
     id: str = ""
     streamed_at: int = 0
 
-    def may_be(self, asset: str, amount: Decimal, at_ms: int) -> bool:
+    late_ms: int = 0
+
+    def may_be(self, asset: str, amount: Decimal, at_ms: int, late_ms: int = 0) -> bool:
         """Whether this could be a transfer that the other path reports."""
-        near = abs(self.time - at_ms) <= SAME_WITHIN_MS
+        near = abs(self.time - at_ms) <= SAME_WITHIN_MS + max(self.late_ms, late_ms)
         return near and self.asset == asset and Decimal(self.amount) == amount
 
 
@@ -59,6 +61,8 @@ class Transfers:
         self._portfolio = portfolio
         self._listeners: list[Listener] = []
         self._asked: dict[str, float] = {}
+        self._listed_at: dict[str, int] = {}
+        """Market time (ms) of each venue's last list: what is new was not in the wallet then."""
 
     def subscribe(self, listener: Listener) -> None:
         """Call ``listener`` with each transfer."""
@@ -102,6 +106,7 @@ class Transfers:
         begin = self._services.clock.now_ms() - DAY_MS
         start = max((t.time - OVERLAP_MS for t in self._seen(venue.name) if t.id), default=begin)
         self._asked.pop(venue.name, None)
+        now = self._services.clock.now_ms()
         try:
             listed = await venue.transfers(max(start, begin))
         except VenueFaultError as fault:
@@ -110,6 +115,7 @@ class Transfers:
         self._asked[venue.name] = time.monotonic()
         for transfer in sorted(listed or (), key=lambda found: found.time):
             self._take_listed(venue.name, transfer)
+        self._listed_at[venue.name] = now
 
     def _take_listed(self, venue: str, transfer: Transfer) -> None:
         seen = self._seen(venue)
@@ -117,11 +123,14 @@ class Transfers:
             return
         asset, amount, at_ms = transfer.wallet.asset, transfer.amount, transfer.time
         for place, known in enumerate(seen):
-            if not known.id and known.may_be(asset, amount, at_ms):
+            if not known.id and known.may_be(asset, amount, at_ms, transfer.late_ms):
                 seen[place] = replace(known, id=transfer.id)
                 self._store(venue, seen)
                 return
-        self._take(venue, seen, SeenTransfer(asset, str(amount), at_ms, id=transfer.id))
+        if transfer.late_ms:
+            at_ms = max(at_ms, self._listed_at.get(venue, 0) + 1)
+        new = SeenTransfer(asset, str(amount), at_ms, transfer.id, late_ms=transfer.late_ms)
+        self._take(venue, seen, new)
 
     def _take(self, venue: str, seen: list[SeenTransfer], new: SeenTransfer) -> None:
         """Remember a transfer in the transaction of what follows from it."""

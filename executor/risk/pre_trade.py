@@ -242,6 +242,19 @@ def check_addition(
         reasons.append(f"{request.symbol} is not trading at the exchange")
     reasons += _loss_and_rate(account, limits)
     reasons += recent_reasons(account, limits)
+    reasons += _addition_size(request, notional, account, limits, instrument)
+    return RiskVerdict(request.quantity if not reasons else Decimal(0), tuple(reasons))
+
+
+def _addition_size(
+    request: AdditionRequest,
+    notional: Decimal,
+    account: AccountState,
+    limits: RiskSettings,
+    instrument: Instrument,
+) -> list[str]:
+    """Reasons against the size of an addition, beside the position and in the account."""
+    reasons = []
     used, most = request.open_notional + notional, limits.max_position_share
     if request.by_risk:
         used, most = used / account.leverage, limits.max_margin_share
@@ -250,9 +263,14 @@ def check_addition(
         reasons.append(f"position of {share:.2%}, at most {most:.2%}")
     if notional > limits.max_order_notional:
         reasons.append(f"notional {notional:.2f}, at most {limits.max_order_notional:.2f}")
-    if notional > account.available * account.leverage:
+    exposure = account.exposure + (notional / account.leverage if request.by_risk else notional)
+    most_exposed = limits.max_exposure * account.equity
+    if account.exposure < most_exposed < exposure:
+        reasons.append(f"exposure of {exposure:.2f}, at most {most_exposed:.2f}")
+    free = account.available - limits.reserve_share * account.wallet
+    if notional > free * account.leverage:
         reasons.append(f"margin for {notional:.2f} is not free")
     if request.quantity < instrument.min_quantity or notional < instrument.min_notional:
         least = instrument.min_notional
         reasons.append(f"size {notional:.2f} is below the minimum {least:.2f}")
-    return RiskVerdict(request.quantity if not reasons else Decimal(0), tuple(reasons))
+    return reasons

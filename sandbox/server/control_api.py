@@ -162,7 +162,12 @@ class Control:
         announcer = asyncio.create_task(_announce(socket, announced))
         try:
             async for message in socket:
-                if message.type is web.WSMsgType.TEXT and (seen := _acknowledged(message.data)):
+                if message.type is not web.WSMsgType.TEXT:
+                    continue
+                seen = _acknowledged(message.data)
+                if seen and not clock.acknowledge(stepper, *seen):
+                    # It was given up for its silence, and it is back: the market waits for it.
+                    stepper = clock.register()
                     clock.acknowledge(stepper, *seen)
         finally:
             if forget is not None:

@@ -72,12 +72,13 @@ def settings_text(
     extra: str = "",
     leverage: int = 5,
     venues: Sequence[str] = ("binance_usdm",),
+    timeout_ms: int = 10_000,
 ) -> str:
     """Settings of a replay against a sandbox."""
     clock = f'[replay]\nclock_url = "{url}"\n' if lockstep else ""
     sections = "".join(
         f'[venues.{name}]\nrest_url = "{url}"\nws_url = "{url.replace("http", "ws")}"\n'
-        f"leverage = {leverage}\n"
+        f"leverage = {leverage}\nrequest_timeout_ms = {timeout_ms}\n"
         for name in venues
     )
     return (

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +20,9 @@ import pytest
 
 from executor.builder import Executor
 from executor.execution import order_manager, retry_policy
+from executor.ledger.records import OrderRow
 from executor.ledger.sqlite import SqliteConnection
+from executor.ledger.store import Ledger
 from executor.model import InstrumentId, NewOrder, VenueFill, VenueOrder
 from executor.protection import stop_manager
 from tests.executor.fakes import (
@@ -255,6 +257,38 @@ async def test_a_death_at_any_point_loses_nothing(
             await revived(tmp_path / str(number), meanwhile(remains), recorder, strategy=strategy)
         except AssertionError as error:
             raise AssertionError(f"point {number}, {remains.where}") from error
+
+
+def unwritten(points: Sequence[Remains]) -> list[str]:
+    """Points at which the exchange has an order that the ledger of the dead does not know."""
+    found = []
+    for remains in points:
+        with closing(sqlite3.connect(":memory:")) as ledger:
+            ledger.deserialize(remains.ledger)
+            known = {row[0] for row in ledger.execute("select client_id from orders")}
+        found += [f"{remains.where}: {name}" for name in remains.venue.orders if name not in known]
+    return found
+
+
+@pytest.mark.parametrize("name", LIVES)
+async def test_whenever_it_dies_its_ledger_knows_every_order_that_was_sent(
+    tmp_path: Path, recorder: Recorder, name: str
+) -> None:
+    assert unwritten(await life(tmp_path, recorder, *LIVES[name])) == []
+
+
+async def test_an_intent_that_is_not_committed_is_noticed(
+    tmp_path: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_intent = Ledger.add_intent
+
+    def uncommitted(ledger: Ledger, order: OrderRow) -> bool:
+        with monkeypatch.context() as within:
+            within.setattr(Ledger, "_commit", lambda _: None)
+            return add_intent(ledger, order)
+
+    monkeypatch.setattr(Ledger, "add_intent", uncommitted)
+    assert unwritten(await life(tmp_path, recorder, *LIVES["one entry"])) != []
 
 
 @pytest.mark.slow

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from pydantic import SecretStr
 
+from executor.builder import Executor, build
 from executor.main import _run
 from executor.settings import ApiKey, Keys, load_settings
 from lake.releases import StrategyEntry
 from sandbox.audit.both_ledgers import audit_both
+from sandbox.faults.injection import parse_fault
+from sandbox.market.clock import SteppedClock
 from sandbox.server.server import SandboxServer
 from sandbox.server.settings import SandboxSettings
 from tests.executor.harness import (
@@ -26,7 +31,7 @@ from tests.executor.harness import (
     settings_text,
     utc,
 )
-from trading.candles import HOUR_MS
+from trading.candles import HOUR_MS, MINUTE_MS
 from trading.strategies.registry import get_strategy
 
 VENUES = ("binance_usdm", "binance_spot")
@@ -38,6 +43,7 @@ PROTECTED_WITHIN_MS = 5_000
 ENTRIES = r"/v[13]/order$"
 """Requests of market orders, as faults name them."""
 STOPS = r"/algoOrder$|/orderList/oco$"
+STAGE_DEADLINE_S = 60.0
 SOON = "[timing]\nreconcile_s = 1.0\n"
 """Settings that compare with the exchange every second."""
 
@@ -60,6 +66,11 @@ class Drill:
     within_wall_ms: int = PROTECTED_WITHIN_MS
     lives: int = 1
     """Executors, one after the other; all but the last are stopped by the test."""
+    timeout_ms: int = 10_000
+    """How long the executor waits for an answer."""
+    host: str = "127.0.0.1"
+    """The sandbox by another name of this machine."""
+    within_market_ms: int = PROTECTED_WITHIN_MS
 
 
 @dataclass(frozen=True)
@@ -71,10 +82,13 @@ class Outcome:
     struck: int
     """How often a fault hit."""
     within_wall_ms: int
+    within_market_ms: int = PROTECTED_WITHIN_MS
 
     def violations(self) -> list[str]:
         """What the audit of both ledgers finds (I1 to I8)."""
-        report = audit_both(self.exchange, self.executor, within_wall_ms=self.within_wall_ms)
+        report = audit_both(
+            self.exchange, self.executor, self.within_market_ms, self.within_wall_ms
+        )
         banned = self.at_exchange("select count(*) as n from requests where status = 418")
         weights = [f"I8: {banned[0]['n']} requests were banned"] if banned[0]["n"] else []
         return [*report.violations, *weights]
@@ -96,6 +110,20 @@ class Outcome:
         """The data of the executor's events of a type."""
         rows = self.rows(f"select data from events where type = '{kind}' order by id")
         return [str(row["data"]) for row in rows]
+
+
+def gaps(outcome: Outcome) -> list[str]:
+    """Where the received candles have a hole."""
+    rows = outcome.rows(
+        "select venue, symbol, open_time from received_candles order by venue, symbol, open_time"
+    )
+    return [
+        f"{two['symbol']} at {two['venue']}: nothing after {one['open_time']}"
+        for one, two in pairwise(rows)
+        if one["venue"] == two["venue"]
+        and one["symbol"] == two["symbol"]
+        and two["open_time"] != one["open_time"] + MINUTE_MS
+    ]
 
 
 def ended(*reasons: str) -> dict[str, list[str]]:
@@ -138,6 +166,45 @@ def entries(venues: Sequence[str] = VENUES) -> list[StrategyEntry]:
     ]
 
 
+class Stage:
+    """A drill whose market stands still but where the test moves it (clock ``stepped``)."""
+
+    def __init__(self, server: SandboxServer, executor: Executor) -> None:
+        self.executor = executor
+        self._server = server
+
+    async def to(self, moment: datetime, *, heard: bool = True) -> None:
+        """Move the market to this moment and, where it is heard, wait until it is handled."""
+        clock = self._server.clock
+        assert isinstance(clock, SteppedClock)
+        await clock.advance(at(moment))
+        if heard:
+            await self.until("news", lambda: self.executor.feed.newest_event >= at(moment))
+            await self.executor.services.activity.wait_idle()
+
+    async def strike(self, kind: str, **settings: Any) -> None:
+        """Make a fault happen now."""
+        await self._server.incidents.inject(parse_fault({"kind": kind, **settings}))
+
+    def begin(self, kind: str, **settings: Any) -> None:
+        """Let a fault wait for what it hits."""
+        self._server.venues.faults.add({"kind": kind, **settings})
+
+    def calm(self) -> None:
+        """End every fault."""
+        self._server.venues.faults.clear()
+
+    async def until(self, what: str, condition: Callable[[], bool]) -> None:
+        """Wait for a condition."""
+        end = asyncio.get_running_loop().time() + STAGE_DEADLINE_S
+        while not condition():
+            assert asyncio.get_running_loop().time() < end, f"no {what} in {STAGE_DEADLINE_S:g} s"
+            await asyncio.sleep(0.01)
+
+
+Act = Callable[[Stage], Awaitable[None]]
+
+
 async def struck(folder: Path, *faults: Fault) -> Outcome:
     """Hold a drill with faults that must hit."""
     outcome = await hold(folder, Drill(faults, extra=SOON))
@@ -145,8 +212,8 @@ async def struck(folder: Path, *faults: Fault) -> Outcome:
     return outcome
 
 
-async def hold(folder: Path, drill: Drill) -> Outcome:
-    """Replay the drill's span to its end."""
+async def hold(folder: Path, drill: Drill, act: Act | None = None) -> Outcome:
+    """Replay the drill's span to its end; with ``act``, which moves the market, from there on."""
     begin = at(drill.begin)
     publish_entries(folder / "published", drill.begin, entries(drill.venues))
     exchange = folder / "exchange.sqlite"
@@ -168,20 +235,53 @@ async def hold(folder: Path, drill: Drill) -> Outcome:
     for fault in drill.faults:
         server.venues.faults.add(fault)
     try:
-        url = await server.start()
+        url = (await server.start()).replace("127.0.0.1", drill.host)
         for _ in range(drill.lives):
-            await _trade(folder, drill, url)
+            if act is None:
+                await _trade(folder, drill, url)
+            else:
+                await _act(folder, drill, url, server, act)
     finally:
         await server.stop()
-    ledger = folder / "state" / "ledger.sqlite"
-    return Outcome(exchange, ledger, server.venues.faults.injected, drill.within_wall_ms)
+    return Outcome(
+        exchange,
+        folder / "state" / "ledger.sqlite",
+        server.venues.faults.injected,
+        drill.within_wall_ms,
+        drill.within_market_ms,
+    )
+
+
+async def _act(folder: Path, drill: Drill, url: str, server: SandboxServer, act: Act) -> None:
+    """Trade while ``act`` moves the market, and then to the end."""
+    built: asyncio.Future[Executor] = asyncio.get_running_loop().create_future()
+
+    def noted(*parts: Any) -> Executor:
+        executor = build(*parts)
+        built.set_result(executor)
+        return executor
+
+    with patch("executor.main.build", noted):
+        trading = asyncio.create_task(_trade(folder, drill, url))
+        try:
+            stage = Stage(server, await built)
+            await act(stage)
+            await stage.to(drill.begin + timedelta(hours=drill.hours), heard=False)
+            await trading
+        finally:
+            trading.cancel()
+            await asyncio.gather(trading, return_exceptions=True)
 
 
 async def _trade(folder: Path, drill: Drill, url: str) -> None:
     file = folder / "settings.toml"
     file.write_text(
         settings_text(
-            url, lockstep=drill.clock == "lockstep", extra=drill.extra, venues=drill.venues
+            url,
+            lockstep=drill.clock == "lockstep",
+            extra=drill.extra,
+            venues=drill.venues,
+            timeout_ms=drill.timeout_ms,
         )
     )
     (folder / "state").mkdir(exist_ok=True)

@@ -67,13 +67,14 @@ def kill_in(folder: Path, windows: Sequence[str], seed: int, kills: Kills) -> No
                 kills.elsewhere += 1
         bench.finish()
         bench.stop_sandbox()
-        found = _violations(bench)
+        found = violations_of(bench)
     finally:
         bench.close()
     kills.violations += [f"seed {seed} ({', '.join(windows)}): {text}" for text in found]
 
 
-def _violations(bench: Bench) -> list[str]:
+def violations_of(bench: Bench) -> list[str]:
+    """What both ledgers, and the alerts of its positions, say against a run in lockstep."""
     # The market waits in lockstep while no executor lives: wall time alone tells.
     report = audit_both(
         bench.exchange_ledger, bench.ledger, FOR_EVER_MS, within_wall_ms=PROTECTED_WITHIN_MS

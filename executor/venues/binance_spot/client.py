@@ -31,6 +31,7 @@ from executor.venues.binance.readable import readable
 from executor.venues.binance.values import decimal_of
 from executor.venues.binance_spot import parse
 from executor.venues.binance_spot.hosts import HOSTS
+from executor.venues.binance_spot.transfers import transfers_of
 from executor.venues.faults import Rejected, UnknownOrder
 from executor.venues.interface import ConnectionSettings
 
@@ -101,10 +102,12 @@ class BinanceSpot(BinanceClient):
             found[row["asset"]] = Balance(free + locked, free)
         return found
 
+    @readable
     async def transfers(self, start_ms: int) -> list[Transfer] | None:
-        """None: test networks do not list them, and the live exchange has no single list."""
-        del start_ms
-        return None
+        """Money paid in or out; None on test networks, which do not list it."""
+        if self._transport.account_url is None:
+            return None
+        return await transfers_of(self._call, start_ms)
 
     async def positions(self) -> list[VenuePosition]:
         """The balances of the assets that are traded here; each symbol shows its own asset."""

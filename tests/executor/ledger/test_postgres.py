@@ -65,6 +65,7 @@ def test_while_the_server_is_away_rows_wait_in_memory_in_order(
     server.cut(postgres.database)
     ledger.update_order(an_order().client_id, status=OrderState.ACCEPTED)
     ledger.insert_position(a_position())
+    ledger.flush()
     assert not ledger.durable
     assert ledger.open_orders()[0].status == OrderState.ACCEPTED
     until("recovery", ledger.recover, DEADLINE_S)
@@ -91,12 +92,14 @@ def test_a_commit_whose_outcome_is_unknown_counts_once(
 ) -> None:
     server.cut(postgres.database)
     ledger.insert_position(a_position())
+    ledger.flush()
     with psycopg.connect(postgres.database.url) as session:
         # As if the server had stored the batch and lost the answer.
         session.execute("update nocturne.leases set batch = batch + 1")
     until("recovery", ledger.recover, DEADLINE_S)
     assert postgres.rows("select count(*) from positions") == [(0,)]
     ledger.insert_position(replace(a_position(), key="next"))
+    ledger.flush()
     assert postgres.rows("select id, key from positions") == [(2, "next")]
 
 

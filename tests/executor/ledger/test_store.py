@@ -296,3 +296,28 @@ def test_a_candle_is_written_only_with_what_it_caused(store: Store, ledger: Ledg
         ("signal_generated", candle.id),
         ("signal_generated", candle.id),
     ]
+
+
+async def test_a_long_log_is_moved_into_the_file_between_two_commits(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with closing(Ledger(path)) as ledger:
+        make = EventMaker(1, lambda: 5)
+        for _ in range(600):
+            ledger.add_event(make(EventType.SYSTEM_ERROR, error="x" * 10_000))
+        ledger.flush()
+        await ledger.checkpoint()
+        assert path.stat().st_size > 6_000_000
+        ledger.set_meta("after", "written")
+        log_size = Path(f"{path}-wal").stat().st_size
+        await ledger.checkpoint()
+        assert Path(f"{path}-wal").stat().st_size == log_size, "the log begins again"
+        assert ledger.meta("after") == "written"
+
+
+def test_a_named_value_that_was_rolled_back_is_forgotten(tmp_path: Path) -> None:
+    with closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        ledger.set_meta("halt", "running")
+        with suppress(KeyError), ledger.atomic():
+            ledger.set_meta("halt", "freeze")
+            raise KeyError
+        assert ledger.meta("halt") == "running"

@@ -189,6 +189,45 @@ async def test_one_instrument_alone_is_no_shock(tmp_path: Path) -> None:
         assert executor.shock.pauses_for_s == 0.0
 
 
+class Remembering(FakeVenue):
+    """A venue whose last two 1m candles, of every instrument, closed at these prices."""
+
+    def __init__(self, first: float, second: float) -> None:
+        super().__init__()
+        self.closes = (first, second)
+
+    async def klines(
+        self, symbol: InstrumentId, interval: str, start_ms: int, end_ms: int
+    ) -> list[Candle]:
+        del symbol, interval
+        made = [Candle(n * MINUTE, c, c, c, c, 1.0) for n, c in enumerate(self.closes)]
+        return [candle for candle in made if start_ms <= candle.open_time < end_ms]
+
+
+async def test_a_move_that_began_before_a_restart_is_a_shock_after_it(tmp_path: Path) -> None:
+    venue, risk = Remembering(50_000, 47_000), {"shock_move": "0.05", "shock_pause_minutes": 30}
+    async with executor_on(tmp_path, venue, risk=risk) as executor:
+        said = executor.services.alerts = Said()
+        await executor.shock.restore([BTCUSDT, ETHUSDT])
+        signal(executor)
+        await settled(executor)
+        assert reasons(executor) == ["pause after a market shock, 30 more minutes"]
+        assert said.titled("market shock: entries pause") == [{"move": "-6.00%", "minutes": 30}]
+        # An operator who has looked at it is not overruled by the same move.
+        executor.shock.lift()
+        await executor.shock.restore([BTCUSDT, ETHUSDT])
+        assert executor.shock.pauses_for_s == 0.0
+
+
+async def test_a_new_instrument_brings_its_window_with_its_first_candle(tmp_path: Path) -> None:
+    venue, risk = Remembering(50_000, 47_500), {"shock_move": "0.05"}
+    async with executor_on(tmp_path, venue, risk=risk) as executor:
+        executor.subscribe_market()
+        candle_closed(executor, BTCUSDT, 2, 47_400.0)
+        await settled(executor)
+        assert executor.shock.pauses_for_s > 0
+
+
 # After a stop, and after refusals
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from executor.model import Balance, NewOrder, VenueOrder
+from executor.operations.scheduler import Scheduler
+from executor.operations.status import Status
 from executor.risk.pre_trade import check_entry
 from executor.settings import RiskSettings
 from executor.venues.faults import Rejected
@@ -117,3 +119,32 @@ async def test_the_daily_limit_keeps_or_closes_what_is_open(tmp_path: Path, clos
         await settled(executor)
         holding = executor.portfolio.holding(BTCUSDT)
         assert (holding is None) == closes
+
+
+async def test_what_a_crash_left_open_at_the_daily_limit_is_closed_after_the_restart(
+    tmp_path: Path,
+) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        signal(executor)
+        await settled(executor)
+        executor.portfolio.balances[USDT] = Balance(Decimal(9_000), Decimal(9_000))
+        executor.daily_loss.check_all()
+        await settled(executor)
+        assert executor.portfolio.holding(BTCUSDT) is not None, "kept by the settings of then"
+    async with executor_on(tmp_path, venue, risk={"close_at_daily_limit": True}) as executor:
+        await Scheduler(executor, Status(executor)).reconcile()
+        await settled(executor)
+        assert executor.portfolio.holding(BTCUSDT) is None
+
+
+async def test_the_limit_of_yesterday_closes_nothing_today(tmp_path: Path) -> None:
+    risk = {"close_at_daily_limit": True}
+    async with executor_on(tmp_path, FakeVenue(), risk=risk) as executor:
+        executor.portfolio.balances[USDT] = Balance(Decimal(10_000), Decimal(10_000))
+        executor.daily_loss.check_all()
+        executor.portfolio.balances[USDT] = Balance(Decimal(9_000), Decimal(9_000))
+        executor.daily_loss.check_all()
+        assert executor.daily_loss.reached("USDT")
+        executor.services.clock.observe(DAY_MS)
+        assert not executor.daily_loss.reached("USDT")

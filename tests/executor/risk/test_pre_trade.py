@@ -261,4 +261,32 @@ def test_an_addition_is_limited_as_one_order_and_by_the_exchange() -> None:
 
 def test_an_account_without_equity_adds_nothing() -> None:
     reasons = addition({"equity": D(0), "exposure": D(-1)}).reasons
-    assert reasons == ("position of 100.00%, at most 20.00%",)
+    assert reasons == (
+        "position of 100.00%, at most 20.00%",
+        "exposure of 999.00, at most 0.00",
+    )
+
+
+@pytest.mark.parametrize(
+    ("exposure", "request_", "reasons"),
+    [
+        ("19000", {}, ()),
+        ("19000.01", {}, ("exposure of 20000.01, at most 20000.00",)),
+        # By risk the margin counts: a fifth of 1,000 at leverage 5.
+        ("19800", {"by_risk": True}, ()),
+        ("19800.01", {"by_risk": True}, ("exposure of 20000.01, at most 20000.00",)),
+        ("20000", {}, ("exposure 20000.00 is at its limit",)),
+    ],
+)
+def test_an_addition_does_not_lift_the_exposure_above_its_limit(
+    exposure: str, request_: dict[str, object], reasons: tuple[str, ...]
+) -> None:
+    assert addition({"exposure": D(exposure)}, **request_).reasons == reasons
+
+
+def test_an_addition_leaves_the_reserve_alone() -> None:
+    limits = RiskSettings(reserve_share=D("0.98"))
+    assert check_addition(ADDITION, ACCOUNT, limits, INSTRUMENT).allowed
+    spent = replace(ACCOUNT, available=D("9999.9"))
+    (reason,) = check_addition(ADDITION, spent, limits, INSTRUMENT).reasons
+    assert reason == "margin for 1000.00 is not free"

@@ -161,6 +161,24 @@ async def test_idle_minutes_are_one_step_with_all_closed_candles(serving: Servin
             await client.acknowledge(time)
 
 
+async def test_a_stepper_that_was_given_up_is_waited_for_again_once_it_answers(
+    serving: Serving,
+) -> None:
+    async with serving(clock="lockstep") as server, aiohttp.ClientSession() as session:
+        clock = server.clock
+        assert isinstance(clock, LockstepMarketClock)
+        clock._timeout_s = 0.1
+        client = Stepper(session, server.url)
+        await client.connect("btcusdt@kline_1m")
+        first = await receive_json(client.market)
+        await until(lambda: clock.timeouts == 1)
+        clock._timeout_s = 30.0
+        await client.acknowledge(first["E"])
+        second = await receive_json(client.market)
+        assert second["E"] == first["E"] + MINUTE_MS
+        assert list(clock.steppers.values()) == [first["E"]]
+
+
 async def test_market_waits_until_every_stepper_has_acknowledged(serving: Serving) -> None:
     async with serving(clock="lockstep") as server, aiohttp.ClientSession() as session:
         client = Stepper(session, server.url)

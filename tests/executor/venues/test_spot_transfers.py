@@ -1,0 +1,125 @@
+"""Money paid in or out of a spot wallet: every list of the exchange, each row once."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from executor.model import AccountUpdate, Balance, Transfer, Wallet
+from executor.venues.binance_spot.transfers import transfers_of
+from tests.executor.fakes import MINUTE, USDT, FakeVenue, executor_on, settled
+from trading.candles import DAY_MS
+
+SPOT = Wallet("binance_spot", "USDT")
+NOON = 1_750_248_000_000
+"""2025-06-18 12:00 UTC."""
+DEPOSIT = {"id": "769", "amount": "100", "coin": "USDT", "status": 1, "insertTime": NOON}
+WITHDRAWAL = {
+    "id": "b6ae",
+    "amount": "8.91",
+    "transactionFee": "0.09",
+    "coin": "USDT",
+    "status": 6,
+    "applyTime": "2025-06-18 12:00:00",
+}
+
+
+def moved(kind: str, number: int, status: str = "CONFIRMED") -> dict[str, Any]:
+    """A row of the transfers between wallets, as the exchange documents it."""
+    return {
+        "asset": "USDT",
+        "amount": "50",
+        "type": kind,
+        "status": status,
+        "tranId": number,
+        "timestamp": NOON,
+    }
+
+
+class Lists:
+    """The three lists of the exchange."""
+
+    def __init__(self, **rows: Any) -> None:
+        self.rows = rows
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    async def __call__(self, endpoint: str, **params: Any) -> Any:
+        self.asked.append((endpoint, params))
+        if endpoint == "sapiGetCapitalDepositHisrec":
+            return self.rows.get("paid_in", [])
+        if endpoint == "sapiGetCapitalWithdrawHistory":
+            return self.rows.get("paid_out", [])
+        assert endpoint == "sapiGetAssetTransfer"
+        found = [row for row in self.rows.get("moved", []) if row["type"] == params["type"]]
+        return {"total": len(found), "rows": found} if found else {"total": 0}
+
+
+@pytest.mark.parametrize(
+    ("lists", "found"),
+    [
+        (Lists(), []),
+        (
+            Lists(paid_in=[DEPOSIT]),
+            [Transfer(SPOT, Decimal(100), NOON, "in 769", late_ms=DAY_MS)],
+        ),
+        (Lists(paid_in=[{**DEPOSIT, "status": 0}, {**DEPOSIT, "walletType": 1}]), []),
+        (Lists(paid_out=[WITHDRAWAL]), [Transfer(SPOT, Decimal(-9), NOON, "out b6ae")]),
+        (Lists(paid_out=[{**WITHDRAWAL, "status": 3}, {**WITHDRAWAL, "walletType": 1}]), []),
+        (
+            Lists(moved=[moved("MAIN_UMFUTURE", 1), moved("FUNDING_MAIN", 2)]),
+            [
+                Transfer(SPOT, Decimal(-50), NOON, "moved 1"),
+                Transfer(SPOT, Decimal(50), NOON, "moved 2"),
+            ],
+        ),
+        (Lists(moved=[moved("MAIN_FUNDING", 1, "PENDING")]), []),
+    ],
+    ids=["none", "deposit", "not credited here", "withdrawal", "given back", "moved", "pending"],
+)
+async def test_each_row_that_changed_the_wallet_is_a_transfer(
+    lists: Lists, found: list[Transfer]
+) -> None:
+    assert await transfers_of(lists, NOON - MINUTE) == found
+    deposits = dict(lists.asked)["sapiGetCapitalDepositHisrec"]
+    assert deposits == {"startTime": NOON - MINUTE - DAY_MS}, "credited up to a day later"
+
+
+class Confirming(FakeVenue):
+    """A deposit that the network brought an hour before it is credited."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.credited = Decimal(0)
+
+    async def balances(self) -> dict[str, Balance]:
+        held = 10_000 + self.credited
+        return {"USDT": Balance(held, held)}
+
+    async def transfers(self, start_ms: int) -> list[Transfer] | None:
+        del start_ms
+        if not self.credited:
+            return []
+        return [Transfer(USDT, self.credited, MINUTE, "in 1", late_ms=DAY_MS)]
+
+
+@pytest.mark.parametrize("path", ["list", "stream then list", "list then stream"])
+async def test_a_deposit_that_took_long_counts_once_and_after_the_baseline(
+    tmp_path: Path, path: str
+) -> None:
+    venue = Confirming()
+    async with executor_on(tmp_path, venue, mode="testnet") as executor:
+        executor.services.clock.observe(60 * MINUTE)
+        executor.daily_loss.check_all()
+        await executor.transfers.ask_all()
+        venue.credited = Decimal(1_000)
+        for step in path.split(" then "):
+            if step == "list":
+                await executor.transfers.ask_all()
+            else:
+                update = AccountUpdate(USDT, True, None, Decimal(1_000), 61 * MINUTE)
+                executor.transfers.on_stream(update)
+        await settled(executor)
+        assert executor.daily_loss.baseline("USDT") == 11_000
