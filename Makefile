@@ -40,8 +40,8 @@ test-slow: setup-dev ## the long tests: kill loops, all symbols, a browser
 test-strangers: setup-dev ## bots of others, unmodified, against the sandbox: freqtrade, nautilus_trader, ...
 	$(PYTEST) -m slow tests/strangers
 
-soak: setup-dev ## the fault campaigns: ROUNDS=44 times five kills in five windows
-	NOCTURNE_SOAK_ROUNDS=$(or $(ROUNDS),44) $(PYTEST) tests/faults/soak_*.py
+soak: setup-dev ## the fault campaigns: ROUNDS=44 times five kills in five windows, DAYS=2 of all faults
+	NOCTURNE_SOAK_ROUNDS=$(or $(ROUNDS),44) NOCTURNE_SOAK_DAYS=$(or $(DAYS),2) $(PYTEST) tests/faults/soak_*.py
 
 fuzz: setup-dev ## the property tests with new random examples, ROUNDS=5 times
 	for round in $$(seq $(or $(ROUNDS),5)); do \

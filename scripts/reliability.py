@@ -1,32 +1,65 @@
-"""Write `docs/reliability.md` from the result of `make soak`.
+"""Write `docs/reliability.md` from the results of `make soak`.
 
-    python scripts/reliability.py [RESULT]
+    python scripts/reliability.py [FOLDER]
 
-RESULT is `.work/soak/kills.json` by default. The page has only what that run has shown.
+FOLDER is `.work/soak` by default. The page has only what those runs have shown.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import comb
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULT = ROOT / ".work" / "soak" / "kills.json"
+FOLDER = ROOT / ".work" / "soak"
 PAGE = ROOT / "docs" / "reliability.md"
 CONFIDENCE = 0.95
 WANTED, WANTED_IN_EACH = 200, 20
+STORES = {"sqlite": "The ledger in SQLite", "postgresql": "The ledger in PostgreSQL"}
 
 HEAD = """# Reliability
 
-Written by `python scripts/reliability.py` from a run of `make soak`: nothing here is typed by hand.
-`make soak` kills the executor (SIGKILL) inside the windows of an order's life while it trades two
-venues, starts it again, and audits the exchange's ledger together with its own: no entry doubled,
-no order or fill lost, equal positions, nothing without a stop for more than 5 s of a life, no alert
-lost, an intact ledger. The trace of the killed process says in which window it died.
+`python scripts/reliability.py` writes this page from a run of `make soak`; no figure is typed by
+hand.
+
+## Kills
+
+The executor is killed (SIGKILL) inside the windows of an order's life while it trades two venues,
+and started again. Then the exchange's ledger is audited together with its own: no entry doubled,
+no order or fill lost, equal positions, nothing without a stop for more than 5 s of a life, no
+alert lost, an intact ledger. The trace of the killed process says in which window it died:
+*commit* (the intent into the ledger), *send* (from there to the request), *answer* (the request
+is out), *fill* (a trade is applied), *stop* (from a stop's request to its proof by a listing).
+"""
+DAYS = """
+## Days of faults
+
+24 hours of the market at both venues, in which every kind of fault strikes a few times at random
+(seeded): answers and requests lost, limits, events lost, doubled and out of order, streams that
+end, restarts, a clock that jumps, stops that die, orders cancelled by others. The same audit
+judges them. Speed is a multiple of the market's, memory the most that was resident (MiB), growth
+that of the median between the second and the last quarter of the day (MiB an hour).
+
+| seed | faults | positions | speed | memory | growth | violations |
+| ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+"""
+REPEAT = """
+## Repeat it
+
+```console
+$ make soak
+$ python scripts/reliability.py
+```
+
+`make soak ROUNDS=4 DAYS=1` is a short run. Every seed is fixed: round N of the kills and day N
+are the same faults each time. `pytest -m slow tests/faults` holds the drills of single faults (F1
+to F26), and `tests/faults/test_mutations.py` shows that they notice an executor whose query, id,
+gap filling, parsing or booking is broken; `tests/executor/test_crash_points.py` shows it of the
+commit.
 """
 
 
@@ -44,40 +77,59 @@ def upper_bound(failures: int, runs: int, confidence: float = CONFIDENCE) -> flo
     return high
 
 
-def page(result: Mapping[str, Any]) -> str:
-    """The page of one result."""
+def page(kills: Mapping[str, Mapping[str, Any]], days: Sequence[Mapping[str, Any]]) -> str:
+    """The page of these results, by store of the ledger and by day."""
+    parts = [HEAD, *(_kills(STORES[store], result) for store, result in kills.items())]
+    if days:
+        parts.append(DAYS + "".join(f"{_day(day)}\n" for day in days))
+        parts += [f"\n- seed {day['seed']}: {text}" for day in days for text in day["violations"]]
+    return "".join([*parts, REPEAT])
+
+
+def _kills(title: str, result: Mapping[str, Any]) -> str:
     windows: Mapping[str, int] = result["windows"]
     violations = list(result["violations"])
     total = sum(windows.values()) + int(result["elsewhere"])
     # A round is audited once: a violation counts against one kill.
     failures = min(len(violations), total)
-    lines = [HEAD, "| killed in | kills |", "| --- | ---: |"]
+    lines = ["", f"### {title}", "", "| killed in | kills |", "| --- | ---: |"]
     lines += [f"| {name} | {count} |" for name, count in windows.items()]
     lines += [f"| elsewhere | {result['elsewhere']} |", f"| **all** | **{total}** |", ""]
-    bound = upper_bound(failures, total)
     lines += [
         f"Rounds: {result['rounds']}. Kills: {total}. Failures: {failures}. Upper 95 % bound of",
-        f"the chance that a kill loses, doubles or unprotects something: {bound:.1%}.",
+        f"the chance that a kill loses, doubles or unprotects something:"
+        f" {upper_bound(failures, total):.1%}.",
     ]
-    enough = total >= WANTED and min(windows.values(), default=0) >= WANTED_IN_EACH
-    if not enough:
+    if total < WANTED or min(windows.values(), default=0) < WANTED_IN_EACH:
         lines += [
             "",
             f"This run was short: the aim is {WANTED} kills with {WANTED_IN_EACH} in each window,",
             "which `make soak` does by default.",
         ]
     if violations:
-        lines += ["", "## Failures", "", *(f"- {text}" for text in violations)]
+        lines += ["", "Failures:", "", *(f"- {text}" for text in violations)]
     return "\n".join(lines) + "\n"
+
+
+def _day(day: Mapping[str, Any]) -> str:
+    names = ("seed", "faults", "positions", "speed", "memory_mib", "growth_mib_an_hour")
+    values = [*(str(day[name]) for name in names), str(len(day["violations"]))]
+    return f"| {' | '.join(values)} |"
 
 
 def main() -> None:
     """Write the page."""
-    source = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULT
-    if not source.is_file():
-        sys.exit(f"error: {source} does not exist; run `make soak` first")
-    PAGE.write_text(page(json.loads(source.read_text(encoding="utf-8"))), encoding="utf-8")
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    kills = {store: _read(folder / f"kills-{store}.json") for store in STORES}
+    known = {store: result for store, result in kills.items() if result}
+    if not known:
+        sys.exit(f"error: {folder} has no results of kills; run `make soak` first")
+    PAGE.write_text(page(known, _read(folder / "days.json") or []), encoding="utf-8")
     print(f"wrote {PAGE}")
+
+
+def _read(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
 if __name__ == "__main__":

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from executor.ledger.postgres import read_copy
 from executor.runtime.alert_settings import WEBHOOK_VARIABLE
 from sandbox.audit.both_ledgers import audit_both
 from tests.executor.harness import DEADLINE_S, Bench, Replay, utc
@@ -38,12 +41,18 @@ class Kills:
         return sum(self.windows.values()) + self.elsewhere
 
 
-def kill_in(folder: Path, windows: Sequence[str], seed: int, kills: Kills) -> None:
-    """Kill an executor once in each of these windows, run it to the end, and audit."""
+def kill_in(
+    folder: Path, windows: Sequence[str], seed: int, kills: Kills, ledger_url: str | None = None
+) -> None:
+    """Kill an executor once in each of these windows, run it to the end, and audit.
+
+    Its ledger is a file, or in the database of ``ledger_url``.
+    """
     rng = random.Random(seed)
     folder.mkdir(parents=True)
     replay = Replay(
         *BUSY,
+        extra=f'[ledger]\nurl = "{ledger_url}"\n' if ledger_url else "",
         entries=entries(),
         sandbox=("--venue", "both", "--balance", "USDT=10000"),
         venues=VENUES,
@@ -67,10 +76,19 @@ def kill_in(folder: Path, windows: Sequence[str], seed: int, kills: Kills) -> No
                 kills.elsewhere += 1
         bench.finish()
         bench.stop_sandbox()
+        if ledger_url:
+            _copy_ledger(ledger_url, bench.ledger)
         found = violations_of(bench)
     finally:
         bench.close()
     kills.violations += [f"seed {seed} ({', '.join(windows)}): {text}" for text in found]
+
+
+def _copy_ledger(url: str, file: Path) -> None:
+    """Write the ledger of a database as a file, which the audit reads."""
+    assert not file.exists(), "the ledger was to be in the database"
+    with closing(read_copy(url, None, None)) as copy, closing(sqlite3.connect(file)) as written:
+        copy.backup(written)
 
 
 def violations_of(bench: Bench) -> list[str]:

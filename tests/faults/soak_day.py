@@ -13,16 +13,16 @@ from tests.faults.faulty_day import FAULTS, MIB, WHOLE_DAY, Day, live_through
 
 SEEDS = range(int(os.environ.get("NOCTURNE_SOAK_DAYS", "2")))
 TIMES = 3
-RESULT = Path(os.environ.get("NOCTURNE_SOAK_DAY_RESULT", ".work/soak/days.json"))
-"""What `scripts/reliability.py` writes `docs/reliability.md` from."""
+FOLDER = Path(os.environ.get("NOCTURNE_SOAK_FOLDER", ".work/soak"))
+"""Where the result is written that `scripts/reliability.py` reads."""
 
 
 @pytest.mark.timeout(7_200)
 def test_f26_days_of_all_faults_lose_nothing_and_take_no_more(tmp_path: Path) -> None:
     days = {seed: live_through(tmp_path / str(seed), seed, WHOLE_DAY, TIMES) for seed in SEEDS}
     kept = [{"seed": seed, **figures(day)} for seed, day in days.items()]
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(kept, indent=2) + "\n")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "days.json").write_text(json.dumps(kept, indent=2) + "\n")
     for day in days.values():
         assert day.violations == []
         assert day.struck >= len(FAULTS)

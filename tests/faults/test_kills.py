@@ -8,6 +8,7 @@ import pytest
 
 from tests.faults.kills import Kills, kill_in
 from tests.faults.traced_executor import WINDOWS, open_windows
+from tests.postgres import Server
 
 
 @pytest.mark.slow
@@ -18,6 +19,16 @@ def test_f1_a_kill_in_each_window_loses_and_doubles_nothing(
 ) -> None:
     kills = Kills()
     kill_in(tmp_path / "run", windows, 7, kills)
+    assert kills.violations == []
+    assert kills.total >= 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_f1_a_kill_in_each_window_loses_nothing_of_a_ledger_in_a_database(tmp_path: Path) -> None:
+    kills = Kills()
+    with Server.running() as server, server.database() as database:
+        kill_in(tmp_path / "run", WINDOWS, 11, kills, database.url)
     assert kills.violations == []
     assert kills.total >= 3
 

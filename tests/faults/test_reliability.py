@@ -40,7 +40,7 @@ def test_a_short_run_says_so_and_a_failure_is_named(reliability: ModuleType) -> 
         "elsewhere": 1,
         "violations": ["seed 1 (commit): I3: trade 7 is not in the executor's ledger"],
     }
-    text = reliability.page(short)
+    text = reliability.page({"sqlite": short}, [])
     assert "Kills: 4. Failures: 1." in text
     assert "This run was short" in text
     assert "- seed 1 (commit): I3: trade 7" in text
@@ -53,7 +53,22 @@ def test_a_whole_run_has_no_excuse(reliability: ModuleType) -> None:
         "elsewhere": 0,
         "violations": [],
     }
-    text = reliability.page(whole)
+    text = reliability.page({"sqlite": whole, "postgresql": whole}, [])
     assert "Kills: 200. Failures: 0." in text
-    assert "1.5%" in text
-    assert "short" not in text
+    assert text.count("1.5%") == 2
+    assert "This run was short" not in text
+
+
+def test_a_day_of_faults_is_a_row_and_its_violations_are_listed(reliability: ModuleType) -> None:
+    day = {
+        "seed": 3,
+        "faults": 90,
+        "positions": 7,
+        "speed": 300,
+        "memory_mib": 150.5,
+        "growth_mib_an_hour": 0.01,
+        "violations": ["I3: trade 7 is not in the executor's ledger"],
+    }
+    text = reliability.page({}, [day])
+    assert "| 3 | 90 | 7 | 300 | 150.5 | 0.01 | 1 |" in text
+    assert "- seed 3: I3: trade 7" in text

@@ -21,7 +21,8 @@ from typing import Any
 
 from executor.execution.fills import FillRecorder
 from executor.execution.order_manager import OrderManager
-from executor.ledger.connection import LedgerConnection
+from executor.ledger.postgres import PostgresConnection
+from executor.ledger.sqlite import SqliteConnection
 from executor.ledger.store import Ledger
 from executor.main import run
 from executor.protection.stop_manager import StopManager
@@ -136,8 +137,9 @@ def install(trace: Trace) -> None:
     _within(trace, "send", Ledger, "note_sent", lambda *_, **__: True)
     _within(trace, "answer", BinanceClient, "place", lambda *_, **__: True)
     _within(trace, "fill", FillRecorder, "apply", lambda *_, **__: True)
-    for name in ("write", "commit"):
-        _around(trace, LedgerConnection, name)
+    for store in (SqliteConnection, PostgresConnection):
+        for name in ("write", "commit"):
+            _around(trace, store, name)
     _around(trace, OrderManager, "_awaited")
     for name in ("_place", "_place_pair"):
         _open(trace, StopManager, name)
