@@ -259,12 +259,12 @@ async def test_a_death_at_any_point_loses_nothing(
             raise AssertionError(f"point {number}, {remains.where}") from error
 
 
-def unwritten(points: Sequence[Remains]) -> list[str]:
+def unwritten(folder: Path, points: Sequence[Remains]) -> list[str]:
     """Points at which the exchange has an order that the ledger of the dead does not know."""
-    found = []
+    found, file = [], folder / "left.sqlite"
     for remains in points:
-        with closing(sqlite3.connect(":memory:")) as ledger:
-            ledger.deserialize(remains.ledger)
+        file.write_bytes(remains.ledger)
+        with closing(sqlite3.connect(file)) as ledger:
             known = {row[0] for row in ledger.execute("select client_id from orders")}
         found += [f"{remains.where}: {name}" for name in remains.venue.orders if name not in known]
     return found
@@ -274,7 +274,7 @@ def unwritten(points: Sequence[Remains]) -> list[str]:
 async def test_whenever_it_dies_its_ledger_knows_every_order_that_was_sent(
     tmp_path: Path, recorder: Recorder, name: str
 ) -> None:
-    assert unwritten(await life(tmp_path, recorder, *LIVES[name])) == []
+    assert unwritten(tmp_path, await life(tmp_path, recorder, *LIVES[name])) == []
 
 
 async def test_an_intent_that_is_not_committed_is_noticed(
@@ -288,7 +288,7 @@ async def test_an_intent_that_is_not_committed_is_noticed(
             return add_intent(ledger, order)
 
     monkeypatch.setattr(Ledger, "add_intent", uncommitted)
-    assert unwritten(await life(tmp_path, recorder, *LIVES["one entry"])) != []
+    assert unwritten(tmp_path, await life(tmp_path, recorder, *LIVES["one entry"])) != []
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,17 +13,21 @@ import pytest
 
 from dashboard.ledger_reader import LedgerReader
 from executor.bus.events import EventMaker, EventType
+from executor.ledger.history import ReceivedCandle
 from executor.ledger.store import Ledger
 from executor.model import Wallet
 from flows.steps.release.retention import releases_in_ledger
 from flows.steps.reporting.export_ledger import export_ledger
 from lake.ledger_database import LedgerSource, ledger_version, open_ledger
 from lake.store import Lake
-from lake.tables import LEDGER_EQUITY, POSITIONS
+from lake.tables import EVENTS, FILLS, LEDGER_EQUITY, ORDERS, POSITIONS, RECEIVED_CANDLES
+from tests.executor.fakes import BTCUSDT
 from tests.executor.ledger.conftest import ACCOUNT, PostgresStore
-from tests.executor.ledger.test_store import a_position
+from tests.executor.ledger.test_store import FILL, a_position, an_order
+from trading.candles import Candle
 from trading.errors import DataError
 
+EXPORTED = (ORDERS, FILLS, POSITIONS, EVENTS, LEDGER_EQUITY, RECEIVED_CANDLES)
 USDT = Wallet("binance_usdm", "USDT")
 
 
@@ -56,6 +61,46 @@ def test_a_database_is_exported_into_the_lake_as_a_file_is(
         12.5,
     )
     assert lake.read(LEDGER_EQUITY).to_pylist()[0]["equity"] == 101.5
+
+
+def written_in_full(ledger: Ledger) -> None:
+    """Write rows of every table that is exported, with values of every kind."""
+    make = EventMaker(1, lambda: 5)
+    event = make(EventType.ORDER_INTENT, symbol=BTCUSDT, quantity="0.020", price=0.1, note="ü\n%s?")
+    ledger.add_event(event)
+    held = ledger.insert_position(a_position())
+    order = replace(an_order(), position_id=held.id, decision_price=50_000.1, cause=event.id)
+    ledger.add_intent(order)
+    ledger.add_fill(FILL, order.client_id, held.id)
+    ledger.update_position(held.id, status="open", quantity=FILL.quantity, entry_price=50_000.1)
+    ledger.add_equity(2_000, USDT, Decimal(100), Decimal("101.5"), 1)
+    candle = Candle(60_000, 0.1, 0.3, 0.05, 0.2, 1e-9)
+    ledger.received_candles.add([ReceivedCandle(BTCUSDT, candle, True, 120_000)])
+    ledger.flush()
+
+
+def test_every_table_of_a_database_is_exported_as_that_of_a_file(
+    postgres: PostgresStore, tmp_path: Path
+) -> None:
+    as_of = datetime(2025, 1, 1, tzinfo=UTC)
+    found = []
+    for name, opened in (
+        ("file", Ledger(tmp_path / "ledger.sqlite")),
+        ("database", postgres.open()),
+    ):
+        with closing(opened) as ledger:
+            written_in_full(ledger)
+        where = tmp_path / "ledger.sqlite" if name == "file" else postgres.database.url
+        account = None if name == "file" else ACCOUNT
+        lake = Lake(tmp_path / name)
+        exported = export_ledger(lake, LedgerSource(str(where), account), as_of=as_of)
+        rows = {table.name: lake.read(table).to_pylist() for table in EXPORTED}
+        for row in rows["events"]:
+            # The moment at which it was written, which is not the same twice.
+            row.pop("wall_time")
+        found.append((exported.rows, exported.days, rows))
+    assert found[0] == found[1]
+    assert set(found[0][0].values()) == {1}
 
 
 def test_the_dashboard_reads_a_database_again_only_after_a_commit(
