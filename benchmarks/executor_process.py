@@ -1,4 +1,4 @@
-"""The executor as a process: its memory over a day, and how soon it guards again after a kill.
+"""The executor as a process: its memory over a day, and how soon it protects again after a kill.
 
     python benchmarks/executor_process.py [--hours 24] [--restarts 9]
 

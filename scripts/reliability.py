@@ -41,7 +41,7 @@ DAYS = """
 24 hours of the market at both venues, in which every kind of fault strikes a few times at random
 (seeded): answers and requests lost, limits, events lost, doubled and out of order, streams that
 end, restarts, a clock that jumps, stops that die, orders cancelled by others. The same audit
-judges them. Speed is a multiple of the market's, memory the most that was resident (MiB), growth
+looks at them. Speed is a multiple of the market's, memory the most that was resident (MiB), growth
 that of the median between the second and the last quarter of the day (MiB an hour).
 
 | seed | faults | positions | speed | memory | growth | violations |
@@ -58,7 +58,7 @@ $ python scripts/reliability.py
 `make soak ROUNDS=4 DAYS=1` is a short run. Every seed is fixed: round N of the kills and day N
 are the same faults each time. `pytest -m slow tests/faults` holds the drills of single faults (F1
 to F26), and `tests/faults/test_mutations.py` shows that they notice an executor whose query, id,
-gap filling, parsing or booking is broken; `tests/executor/test_crash_points.py` shows it of the
+gap filling, parsing or recording is broken; `tests/executor/test_crash_points.py` shows it of the
 commit.
 """
 

@@ -59,7 +59,7 @@ def deposit(row: Mapping[str, Any]) -> Transfer:
 
 
 def withdrawal(row: Mapping[str, Any]) -> Transfer:
-    """A row of the withdrawals; its time is UTC without saying so."""
+    """A row of the withdrawals; its time is UTC, though it has no zone."""
     amount = decimal_of(row["amount"]) + decimal_of(row.get("transactionFee"))
     applied = datetime.fromisoformat(str(row["applyTime"])).replace(tzinfo=UTC)
     wallet = Wallet(VENUE, str(row["coin"]))
