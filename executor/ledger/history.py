@@ -1,4 +1,4 @@
-"""The recent past: limits that a restart must not reset, trades, and the candles received."""
+"""The recent past: limits that a restart must not reset, named values, and candles received."""
 
 from __future__ import annotations
 
@@ -190,3 +190,32 @@ class ReceivedCandles:
         )
         self._connection.commit()
         return cursor.rowcount
+
+
+class NamedValues:
+    """The table ``meta``, kept in memory: limits ask for it before each entry."""
+
+    def __init__(self, connection: LedgerConnection) -> None:
+        self._connection = connection
+        self._known: dict[str, str | None] = {}
+
+    def get(self, name: str, default: str) -> str:
+        """A value, or the default where there is none."""
+        if name not in self._known:
+            row = self._connection.current.execute(
+                "select value from meta where name = ?", (name,)
+            ).fetchone()
+            self._known[name] = None if row is None else str(row[0])
+        known = self._known[name]
+        return default if known is None else known
+
+    def put(self, name: str, value: str) -> None:
+        """Store a value; it joins the next commit."""
+        write = self._connection.write
+        if write("update meta set value = ? where name = ?", (value, name)).rowcount == 0:
+            write("insert into meta values (?, ?)", (name, value))
+        self._known[name] = value
+
+    def forget(self) -> None:
+        """Read again what was stored: a transaction was rolled back."""
+        self._known.clear()

@@ -21,7 +21,7 @@ import orjson
 from executor.bus.events import AnyEvent
 from executor.ledger.connection import LedgerConnection
 from executor.ledger.daily_figures import DailyFigures
-from executor.ledger.history import LedgerHistory, ReceivedCandles
+from executor.ledger.history import LedgerHistory, NamedValues, ReceivedCandles
 from executor.ledger.outbox import Outbox
 from executor.ledger.records import OrderRow, PositionRow
 from executor.ledger.rows import (
@@ -53,8 +53,7 @@ class Ledger:
     def __init__(self, store: Path | LedgerConnection) -> None:
         self._connection = SqliteConnection(store) if isinstance(store, Path) else store
         self._held = False
-        self._meta: dict[str, str | None] = {}
-        """Named values as read or written last: limits ask for them before each entry."""
+        self._named = NamedValues(self._connection)
         self.outbox = Outbox(self._connection)
         self.daily = DailyFigures(self._connection)
         self.received_candles = ReceivedCandles(self._connection)
@@ -117,7 +116,7 @@ class Ledger:
         except BaseException:
             self._held = False
             self._connection.rollback()
-            self._meta.clear()
+            self._named.forget()
             raise
         self._held = False
         self.flush()
@@ -128,17 +127,11 @@ class Ledger:
 
     def meta(self, name: str, default: str = "") -> str:
         """A named value."""
-        if name not in self._meta:
-            row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
-            self._meta[name] = None if row is None else str(row[0])
-        known = self._meta[name]
-        return default if known is None else known
+        return self._named.get(name, default)
 
     def set_meta(self, name: str, value: str) -> None:
         """Store a named value, durably."""
-        if self._write("update meta set value = ? where name = ?", (value, name)).rowcount == 0:
-            self._write("insert into meta values (?, ?)", (name, value))
-        self._meta[name] = value
+        self._named.put(name, value)
         self._commit()
 
     def next_run(self) -> int:
@@ -205,11 +198,9 @@ class Ledger:
 
     def note_sent(self, client_ids: Iterable[str]) -> None:
         """Record that orders go out now; joins the next commit, for the intent is durable."""
+        sql = "update orders set status = ? where client_id = ? and status = ?"
         for client_id in client_ids:
-            self._write(
-                "update orders set status = ? where client_id = ? and status = ?",
-                (OrderState.SENT, client_id, OrderState.INTENT),
-            )
+            self._write(sql, (OrderState.SENT, client_id, OrderState.INTENT))
 
     def update_order(self, client_id: str, **changes: Any) -> None:
         """Change columns of an order, durably."""
