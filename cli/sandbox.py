@@ -60,6 +60,9 @@ def serve(
     marks: Path | None = typer.Option(
         None, help="Folder of SYMBOL.parquet mark price candles, for --mark recorded."
     ),
+    indexes: Path | None = typer.Option(
+        None, help="Folder of SYMBOL.parquet index price candles; default: near the candles."
+    ),
     trades: Path | None = typer.Option(None, help="Folder of SYMBOL.parquet recorded trades."),
     quotes: Path | None = typer.Option(None, help="Folder of SYMBOL.parquet best bids and asks."),
     faults: Path | None = typer.Option(None, help="TOML scenario of faults."),

@@ -13,6 +13,7 @@ from sandbox.engines.common.order_book import Levels, Quote, best_quotes
 from sandbox.market.candles import Funding, Kline, Series, Ticks, ticks_at
 from sandbox.market.displayed_book import BookChange, DisplayedBook, Side
 from sandbox.market.intervals import bar_start, next_start
+from sandbox.market.mark_price import RecordedMark
 from sandbox.market.trade_tape import Quotes, RecordedTrade, TradeTape
 from trading.candles import DAY_MS, MINUTE_MS
 
@@ -63,6 +64,7 @@ class SymbolFeed:
         self.update_id = 10_000_000
         self.displayed_book = self.make_book(decimals)
         self.marked = ZERO
+        self.indexed: RecordedMark | None = None
         self.recent: deque[TradePrint] = deque(maxlen=RECENT_TRADES)
         self._row = -1
         self._running: Kline | None = None
@@ -92,6 +94,13 @@ class SymbolFeed:
     def mark(self) -> Decimal:
         """The mark price; without a rule of its own, the last price."""
         return self.marked or self.price
+
+    @property
+    def index(self) -> Decimal:
+        """The index price; without a recorded one, the mark price."""
+        if self.indexed is None:
+            return self.mark
+        return self.indexed.price_at(self.time, self.mark, low_first=False)
 
     @property
     def bid(self) -> Decimal:

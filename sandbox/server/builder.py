@@ -44,7 +44,14 @@ from sandbox.protocol.api_keys import Credentials
 from sandbox.protocol.listen_keys import ListenKeys
 from sandbox.protocol.rate_limits import SPOT_ORDERS, USDM_ORDERS, OrderLimit, RateLimits
 from sandbox.server.accounts import AccountPlan, one_account, read_accounts
-from sandbox.server.loader import choose_span, follow_feeds, load_feeds, load_krw_feeds, load_marks
+from sandbox.server.loader import (
+    choose_span,
+    follow_feeds,
+    load_feeds,
+    load_indexes,
+    load_krw_feeds,
+    load_marks,
+)
 from sandbox.server.settings import KRW_VENUES, SandboxSettings
 from sandbox.server.snapshots import saved_shift
 from trading.candles import MINUTE_MS, WEEK_MS
@@ -70,12 +77,19 @@ def assemble(
     else:
         span = choose_span(settings, [usdm_feeds, spot_feeds])
     marks = {} if settings.live else load_marks(settings, usdm_feeds)
+    indexes = {} if settings.live else load_indexes(settings, usdm_feeds)
+    for symbol, index in indexes.items():
+        usdm_feeds[symbol].indexed = index
     shift = 0
     if settings.redate:
         # The sessions of Korean stocks keep their hours and their weekdays.
         grid = WEEK_MS if settings.venue == "kis" else MINUTE_MS
         shift = saved_shift(settings.state) or shift_to(span.begin, wall_ms(), grid)
-        redate([*usdm_feeds.values(), *spot_feeds.values()], marks.values(), shift)
+        redate(
+            [*usdm_feeds.values(), *spot_feeds.values()],
+            [*marks.values(), *indexes.values()],
+            shift,
+        )
         span = Span(span.begin + shift, span.end + shift)
     plans = (
         read_accounts(settings.accounts)

@@ -201,6 +201,26 @@ def load_marks(settings: SandboxSettings, feeds: Mapping[str, SymbolFeed]) -> di
     return {symbol: _read_mark(found / f"{symbol}.parquet") for symbol in feeds}
 
 
+def load_indexes(
+    settings: SandboxSettings, feeds: Mapping[str, SymbolFeed]
+) -> dict[str, RecordedMark]:
+    """Load recorded index prices: ``--indexes``, else ``index/<folder name>`` near the candles.
+
+    A symbol without a file has none: its mark price stands for the index.
+    """
+    folder = settings.candles / "usdm" if settings.venue == "both" else settings.candles
+    near = (base / "index" / folder.resolve().name for base in folder.resolve().parents[:2])
+    found = settings.indexes or next((path for path in near if path.is_dir()), None)
+    if found is None:
+        return {}
+    paths = {symbol: found / f"{symbol}.parquet" for symbol in feeds}
+    return {
+        symbol: RecordedMark(read_series(path, traded=False))
+        for symbol, path in paths.items()
+        if path.is_file()
+    }
+
+
 def _read_mark(path: Path) -> MarkRule:
     if not path.is_file():
         raise DataError(f"{path}: no such file; --mark recorded needs mark candles of each symbol")

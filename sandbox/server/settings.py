@@ -57,6 +57,7 @@ class SandboxSettings:
     count_orders: bool = True
     mark: str = "last"
     marks: Path | None = None
+    indexes: Path | None = None
     trades: Path | None = None
     quotes: Path | None = None
     redate: str = ""
@@ -77,7 +78,7 @@ class SandboxSettings:
             )
         if self.weight_limit is not None and self.weight_limit < 1:
             raise SettingsError(f"--weight-limit {self.weight_limit}: must be 1 or more")
-        for option in ("funding", "marks", "trades", "quotes"):
+        for option in ("funding", "marks", "indexes", "trades", "quotes"):
             folder = getattr(self, option)
             if folder is not None and not folder.is_dir():
                 raise SettingsError(

@@ -123,7 +123,7 @@ def trade_event(tick: TradePrint) -> Json:
 
 
 def mark_price_event(feed: SymbolFeed, rate: Decimal, time: int) -> Json:
-    """Return the `markPrice` stream's event; the mark price stands in for the index."""
+    """Return the `markPrice` stream's event; without a recorded index, the mark price is it."""
     price = money_text(feed.mark)
     return {
         "e": "markPriceUpdate",
@@ -131,7 +131,7 @@ def mark_price_event(feed: SymbolFeed, rate: Decimal, time: int) -> Json:
         "s": feed.symbol,
         "p": price,
         "ap": price,
-        "i": price,
+        "i": money_text(feed.index),
         "P": price,
         "r": money_text(rate),
         "T": feed.next_funding(time),
@@ -144,7 +144,7 @@ def premium_index_json(feed: SymbolFeed, rate: Decimal, time: int) -> Json:
     return {
         "symbol": feed.symbol,
         "markPrice": price,
-        "indexPrice": price,
+        "indexPrice": money_text(feed.index),
         "estimatedSettlePrice": price,
         "lastFundingRate": money_text(rate),
         "interestRate": "0.00010000",

@@ -15,7 +15,7 @@ from sandbox.api.usdm.call import UsdmCall
 from sandbox.engines.common import error_codes
 from sandbox.market.candles import Kline
 from sandbox.market.clock import wall_ms
-from sandbox.market.mark_price import RecordedMark
+from sandbox.market.mark_price import MarkRule, RecordedMark
 
 KLINE_WEIGHT = by_limit(DEFAULT_KLINES, (99, 1), (499, 2), (1000, 5), (MAX_KLINES, 10))
 DEPTH_WEIGHT = by_limit(500, (50, 2), (100, 5), (500, 10), (1000, 20))
@@ -48,23 +48,40 @@ def continuous_klines(call: UsdmCall) -> orjson.Fragment:
 
 def mark_klines(call: UsdmCall) -> list[Any]:
     """`GET /markPriceKlines`: recorded mark candles, else those of the contract."""
-    return _price_klines(call, call.params.symbol())
+    symbol = call.params.symbol()
+    return _price_klines(call, symbol, call.exchange.marks.get(symbol))
 
 
 def index_klines(call: UsdmCall) -> list[Any]:
-    """`GET /indexPriceKlines`: the mark price stands for the index, which is not recorded."""
-    return _price_klines(call, call.params.need("pair"))
+    """`GET /indexPriceKlines`: recorded index candles, else those of the mark price."""
+    return _index_klines(call, call.params.need("pair"))
+
+
+def _index_klines(call: UsdmCall, symbol: str) -> list[Any]:
+    rule = call.feed(symbol).indexed or call.exchange.marks.get(symbol)
+    return _price_klines(call, symbol, rule)
 
 
 def premium_klines(call: UsdmCall) -> list[Any]:
-    """`GET /premiumIndexKlines`: 0, since the mark price stands for the index."""
-    rows = _price_klines(call, call.params.symbol())
-    return [[row[0], *["0.00000000"] * 4, *row[5:]] for row in rows]
+    """`GET /premiumIndexKlines`: how far the mark price was from the index, as a share.
+
+    Open and close are exact; the extremes are those of the four prices, taken one by one.
+    """
+    symbol = call.params.symbol()
+    indexes = {row[0]: row for row in _index_klines(call, symbol)}
+    found = []
+    for mark in mark_klines(call):
+        index = indexes.get(mark[0])
+        if index is None:  # a bar that has only begun has no recorded candle yet
+            continue
+        shares = [float(mark[at]) / float(index[at]) - 1.0 for at in range(1, 5)]
+        shown = (shares[0], max(shares), min(shares), shares[3])
+        found.append([mark[0], *(f"{share:.8f}" for share in shown), *mark[5:]])
+    return found
 
 
-def _price_klines(call: UsdmCall, symbol: str) -> list[Any]:
+def _price_klines(call: UsdmCall, symbol: str, rule: MarkRule | None) -> list[Any]:
     feed = call.feed(symbol)
-    rule = call.exchange.marks.get(symbol)
     series = rule.series if isinstance(rule, RecordedMark) else None
 
     def source(interval: str, begin: int, stop: int) -> list[Kline]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from sandbox.engines.usdm.engine import UsdmEngine
 from sandbox.engines.usdm.model import UsdmAccount
 from sandbox.server.server import SandboxServer
-from tests.sandbox.helpers import START, RestClient, limit
+from tests.sandbox.helpers import START, RestClient, calm, limit, write_candles
+from trading.candles import MINUTE_MS
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 LIMIT = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.01"}
@@ -200,3 +202,34 @@ async def test_the_fee_switch_is_off_and_may_be_switched_off(rest: RestClient) -
     done = {"code": 200, "msg": "success"}
     assert await rest.signed("POST", "/fapi/v1/feeBurn", feeBurn="false") == (200, done)
     assert await rest.signed("GET", "/fapi/v1/feeBurn") == (200, {"feeBurn": False})
+
+
+async def test_a_recorded_index_stands_beside_the_mark_price(
+    serving: Serving, tmp_path: Path
+) -> None:
+    before = START - 120 * MINUTE_MS
+    write_candles(tmp_path / "index" / "candles", "BTCUSDT", calm(99_000.0, 240), before)
+    async with serving() as server, aiohttp.ClientSession() as session:
+        rest = RestClient(session, server.url)
+        _, shown = await rest.plain("GET", "/fapi/v1/premiumIndex?symbol=BTCUSDT")
+        assert float(shown["markPrice"]) == pytest.approx(100_000, rel=2e-3)
+        assert float(shown["indexPrice"]) == pytest.approx(99_000, rel=2e-3)
+        query = "interval=5m&limit=3"
+        _, rows = await rest.plain("GET", f"/fapi/v1/indexPriceKlines?pair=BTCUSDT&{query}")
+        assert {float(row[4]) for row in rows} == {99_000.0}
+        _, rows = await rest.plain("GET", f"/fapi/v1/markPriceKlines?symbol=BTCUSDT&{query}")
+        assert {float(row[4]) for row in rows} == {100_000.0}
+        _, rows = await rest.plain("GET", f"/fapi/v1/premiumIndexKlines?symbol=BTCUSDT&{query}")
+        assert {row[4] for row in rows} == {"0.01010101"}
+        _, other = await rest.plain("GET", "/fapi/v1/premiumIndex?symbol=ETHUSDT")
+        assert other["indexPrice"] == other["markPrice"], "ETHUSDT has no index candles"
+
+
+async def test_an_index_moves_with_its_recording(serving: Serving, tmp_path: Path) -> None:
+    before = START - 120 * MINUTE_MS
+    write_candles(tmp_path / "other", "BTCUSDT", calm(99_000.0, 240), before)
+    moved = {"redate": "now", "indexes": tmp_path / "other"}
+    async with serving(**moved) as server, aiohttp.ClientSession() as session:
+        rest = RestClient(session, server.url)
+        _, shown = await rest.plain("GET", "/fapi/v1/premiumIndex?symbol=BTCUSDT")
+        assert float(shown["indexPrice"]) == pytest.approx(99_000, rel=2e-3)
