@@ -32,10 +32,11 @@ def golive(
     them. Without a confirmation a live executor protects what is open and enters nothing.
     Status 1: something is wrong.
 
-    Examples:
-      nocturne golive --settings config/settings.toml
-      nocturne golive --settings config/settings.toml --confirm main --json
-      nocturne golive --settings config/settings.toml --revoke
+    Example: nocturne golive --settings config/settings.toml
+
+    Example: nocturne golive --settings config/settings.toml --confirm main --json
+
+    Example: nocturne golive --settings config/settings.toml --revoke
     """
     import dataclasses
     import json

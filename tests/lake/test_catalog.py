@@ -140,7 +140,7 @@ def test_a_bad_query_fails_with_one_sentence(lake: Lake, sql: str, words: str) -
         ("unpivot (select close, open from raw_candles) on close, open", ["name", "value"], 4),
         ("describe candles", None, None),
         ("summarize raw_candles", None, None),
-        ("show tables", ["name"], len(TABLES) + 2),
+        ("show tables", ["name"], len(TABLES) + 3),
         ("show candles", None, None),
         ("with x as (select 1 as n) from x", ["n"], 1),
         ("from raw_candles select close", ["close"], 2),
