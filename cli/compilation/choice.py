@@ -80,13 +80,16 @@ def start_ordered() -> None:
 
 
 def plain_search_seconds(task: SearchTask, groups: int, first: Mapping[str, Value]) -> float:
-    """Estimate the time of ``groups`` sets of signals in plain Python, by trying a few candles."""
+    """Estimate the processor's time of ``groups`` sets of signals in plain Python, by a trial.
+
+    The compiler would wait for a busy machine as long as plain Python does.
+    """
     from trading.simulation import decide
 
     tried = task.candles.rows(0, min(_TRIED, len(task.candles)))
-    started = time.perf_counter()
+    started = time.process_time()
     decide(task.strategy, tried, {**task.fixed, **first}, compiled=False)
-    return (time.perf_counter() - started) * groups * len(task.candles) / len(tried)
+    return (time.process_time() - started) * groups * len(task.candles) / len(tried)
 
 
 def _choice() -> str:
