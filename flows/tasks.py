@@ -315,11 +315,16 @@ def _report(
 
 
 def _scan(request: FlowRequest) -> tuple[UniverseMember, ...]:
+    from flows.sources.trading_hours import load_trading_hours
     from flows.steps.release.universe import scan
 
     settings = request.settings
     return scan(
-        request.lake, as_of=request.as_of, venue=settings.venue, size=settings.universe_size
+        request.lake,
+        as_of=request.as_of,
+        venue=settings.venue,
+        size=settings.universe_size,
+        hours=load_trading_hours(settings.trading_hours, settings.venue),
     )
 
 

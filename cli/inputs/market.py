@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from trading.strategies.parameters import Value
 
 DEFAULT_VENUE = "binance_usdm"
+# Upbit's markets are named QUOTE-BASE and stocks of KRX by six digits; no symbol of Binance is.
+_SPARSE_SYMBOL = re.compile(r"(KRW|BTC|USDT)-[0-9A-Z]+([-_]\d+[smhdw])?|\d{6}([-_]\d+[smhdw])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,9 @@ class MarketChoice:
     def _gaps_count(self) -> bool:
         from lake.tables import SPARSE_VENUES
 
-        return self.candles is not None or self.venue not in SPARSE_VENUES
+        if self.candles is not None and _SPARSE_SYMBOL.fullmatch(self.name):
+            return False
+        return self.venue not in SPARSE_VENUES
 
     def _funding(self) -> tuple[Mapping[int, float], str | None]:
         if self.funding is not None:

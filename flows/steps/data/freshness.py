@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,13 +44,20 @@ def load_sql(name: str) -> str:
 def connect() -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a DuckDB connection in memory for one unit of work: UTC, and one thread.
 
-    One thread adds floats in one order, so that the same input gives the same bytes.
+    One thread adds floats in one order, so that the same input gives the same bytes. What is
+    registered or created here is seen here alone if it is temporary.
     """
-    import duckdb
-
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with _instance(os.getpid()).cursor() as connection:
         connection.execute("set timezone = 'UTC'")
         yield connection
+
+
+@cache
+def _instance(_process: int) -> duckdb.DuckDBPyConnection:
+    """Return the database in memory of this process; to start one takes longer than a check."""
+    import duckdb
+
+    return duckdb.connect(config={"threads": 1})
 
 
 def mark_of(recipe: str, inputs: Mapping[str, Any]) -> str:

@@ -155,7 +155,7 @@ def validate_symbol(
     )
     months: list[MonthReport] = []
     waiting: list[_Work] = []
-    before: Partition | None = None
+    before: _Before | None = None
     for partition in lake.partitions(RAW_CANDLES, venue=venue, symbol=symbol, interval="1m"):
         try:
             work = _work(lake, partition, before, as_of, rules)
@@ -168,7 +168,7 @@ def validate_symbol(
         if sum(item.data.num_rows for item in waiting) >= _BATCH_ROWS:
             months.extend(_check(lake, waiting, as_of, rules))
             waiting = []
-        before = partition
+        before = _Before(partition, work.data if isinstance(work, _Work) else None)
     months.extend(_check(lake, waiting, as_of, rules))
     months.sort(key=lambda report: report.month)
     months = stitched(lake, venue, symbol, months, expected.hours)
@@ -234,10 +234,18 @@ class _Work:
     mark: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The month before another one; ``data`` are its known rows if they were read."""
+
+    partition: Partition
+    data: pa.Table | None
+
+
 def _work(
     lake: Lake,
     partition: Partition,
-    before: Partition | None,
+    before: _Before | None,
     as_of: datetime,
     rules: CheckRules,
 ) -> _Work | MonthReport | None:
@@ -251,7 +259,7 @@ def _work(
     if refused.num_rows:
         inputs["refused"] = content_hash(refused)
     if before:
-        inputs["tail"] = content_of(lake, before, as_of)
+        inputs["tail"] = content_of(lake, before.partition, as_of)
     recipe = [_CONTRACT, rules.settings.model_dump_json(exclude=_LIMITS)]
     recipe.extend(event.model_dump_json() for event in rules.events)
     recipe.extend(load_sql(f"checks/{name}") for name in CHECKS)
@@ -311,10 +319,12 @@ def _span(data: pa.Table) -> tuple[int, int]:
     return (times[0].as_py(), times[-1].as_py()) if data.num_rows else (0, 0)
 
 
-def _tail(lake: Lake, partition: Partition | None, as_of: datetime) -> pa.Table | None:
-    if partition is None:
+def _tail(lake: Lake, before: _Before | None, as_of: datetime) -> pa.Table | None:
+    if before is None:
         return None
-    data = lake.read_partition(partition, as_of)
+    data = before.data
+    if data is None:
+        data = lake.read_partition(before.partition, as_of)
     return data.slice(max(0, data.num_rows - TAIL_ROWS))
 
 

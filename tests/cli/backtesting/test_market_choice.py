@@ -160,3 +160,34 @@ def test_minutes_that_a_venue_omits_are_not_called_missing(
     assert tested["summary"]["missing_candles"] == searched["missing_candles"] == missing
     said = capsys.readouterr()
     assert ("missing" in said.out + said.err) == (missing is not None)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "counted"),
+    [
+        ("BTCUSDT", (), True),
+        ("KRW-BTC", (), False),
+        ("BTC-ETH_1m", (), False),
+        ("005930", (), False),
+        ("005930-1m", (), False),
+        ("0G", (), True),
+        ("BTCUSDT_250627", (), True),
+        ("mine", ("--venue", "upbit"), False),
+        ("mine", ("--venue", "krx"), False),
+        ("mine", ("--venue", "binance_spot"), True),
+    ],
+)
+def test_an_own_file_of_a_venue_that_omits_minutes_counts_no_gap(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+    words: tuple[str, ...],
+    counted: bool,
+) -> None:
+    rows = sample_minutes("BTCUSDT", START, START + timedelta(days=2))
+    kept = pa.array([not 300 <= row < 400 for row in range(rows.num_rows)])
+    pq.write_table(rows.filter(kept), tmp_path / f"{name}.parquet")
+    found = document(
+        monkeypatch, tmp_path, "backtest", "--candles", tmp_path / f"{name}.parquet", *words
+    )
+    assert found["summary"]["missing_candles"] == (100 if counted else None)

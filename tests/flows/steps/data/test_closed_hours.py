@@ -15,11 +15,12 @@ from flows.sources.trading_hours import load_trading_hours
 from flows.steps.data.known_events import KnownEvent
 from flows.steps.data.validate import ExpectedCandles, SymbolReport, validate_symbol
 from flows.steps.features.bars import build_bars
+from flows.steps.release.universe import scan
 from flows.steps.search.optimize import optimize
 from lake.content import milliseconds, moment_of
 from lake.store import Lake
 from lake.tables import BARS, CANDLES, GAPS
-from tests.flows.candle_lake import MINUTE_MS, minutes, ms, put_raw, table
+from tests.flows.candle_lake import MINUTE_MS, minutes, ms, put_checked, put_raw, table
 from trading.errors import DataError
 
 KRX = load_trading_hours(PROJECT / "config" / "trading_hours.toml", "krx")
@@ -195,3 +196,29 @@ def test_a_search_after_a_weekend_finds_the_candles_of_a_stock_fresh(
         optimize(lake, as_of=as_of, strategy="breakout", symbol="005930", settings=settings)
     assert ("before the run's as-of time" in str(refused.value)) == stale
     assert ("use more data or shorter folds" in str(refused.value)) != stale
+
+
+@pytest.mark.parametrize(
+    ("as_of", "volumes"),
+    [
+        (datetime(2026, 3, 6, 7, tzinfo=UTC), 1),  # Friday, after the session
+        (datetime(2026, 3, 7, 12, tzinfo=UTC), 1),  # Saturday
+        (datetime(2026, 3, 8, 23, 59, tzinfo=UTC), 1),  # Monday, before the session
+        (datetime(2026, 3, 6, 1, tzinfo=UTC), 0),  # Friday, the session has begun without candles
+    ],
+)
+def test_the_universe_of_a_monday_is_that_of_the_last_session(
+    tmp_path: Path, as_of: datetime, volumes: int
+) -> None:
+    lake, symbols = Lake(tmp_path), ("000660", "005930")
+    first = date(2026, 3, 6) if volumes else date(2026, 3, 4)
+    for number, symbol in enumerate(symbols, 1):
+        columns = stock(open_times(first, 1))
+        columns["quote_volume"] = [100.0 * number] * len(columns["open_time"])
+        put_checked(lake, symbol, table(columns), venue="krx")
+    found = scan(lake, as_of=as_of, venue="krx", size=10, hours=KRX)
+    assert [member.symbol for member in found] == ["005930", "000660"][: 2 * volumes]
+    assert [member.quote_volume for member in found] == [
+        SESSION * 200.0,
+        SESSION * 100.0,
+    ][: 2 * volumes]
