@@ -17,11 +17,14 @@ from sandbox.engines.common.order_book import Levels
 from sandbox.market.candles import Kline
 from sandbox.market.feed import SymbolFeed, TradePrint
 from sandbox.market.intervals import INTERVALS, UPBIT_ONLY
+from trading.market.symbols import is_symbol
 
 PUBLIC_KINDS = ("trade", "bookTicker", "depth")
 BOOK_KINDS = ("bookTicker", "depth")
 KLINE_KINDS = ("kline", "continuousKline")
 DEPTHS = ("", "5", "10", "20")
+# A symbol as streams write it: letters of any script, digits, `_` and `-`; no capitals.
+SYMBOL = r"(?P<symbol>[^\W_][\w\-]*?)"
 # An event without content, which is not sent.
 NOTHING = b"{}"
 
@@ -43,6 +46,9 @@ class Stream:
 
 def symbol_stream(match: re.Match[str]) -> Stream | None:
     """Return the stream of a matched name, None when its kind has no such argument."""
+    symbol = match["symbol"].upper()
+    if match["symbol"] != symbol.lower() or not is_symbol(symbol):
+        return None
     kind, argument = match["kind"], (match["argument"] or "").removeprefix("_")
     if kind in KLINE_KINDS:
         valid = argument in INTERVALS and argument not in UPBIT_ONLY
@@ -50,7 +56,7 @@ def symbol_stream(match: re.Match[str]) -> Stream | None:
         valid = argument in DEPTHS
     else:
         valid = not argument
-    return Stream(match.string, match["symbol"].upper(), kind, argument) if valid else None
+    return Stream(match.string, symbol, kind, argument) if valid else None
 
 
 class StreamHub(ABC):

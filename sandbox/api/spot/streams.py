@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 from sandbox.api import market_json
 from sandbox.api.spot import market_json as spot_json
-from sandbox.api.stream_hub import Stream, StreamHub, symbol_stream
+from sandbox.api.stream_hub import SYMBOL, Stream, StreamHub, symbol_stream
 from sandbox.market.feed import SymbolFeed, TradePrint
 
 NAME = re.compile(
-    r"^(?P<symbol>[a-z0-9]+)@"
+    rf"^{SYMBOL}@"
     r"(?P<kind>kline|aggTrade|trade|bookTicker|miniTicker|ticker|depth|avgPrice|referencePrice|blockTrade)"
     r"(?P<argument>_\w+|\d+)?(?:@(?:0ms|100ms|1000ms|\+08:00))?$"
 )

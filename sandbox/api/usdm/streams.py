@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 from sandbox.api import market_json
 from sandbox.api.market_json import Json
-from sandbox.api.stream_hub import BOOK_KINDS, KLINE_KINDS, Stream, StreamHub, symbol_stream
+from sandbox.api.stream_hub import BOOK_KINDS, KLINE_KINDS, SYMBOL, Stream, StreamHub, symbol_stream
 from sandbox.api.usdm import market_json as usdm_json
 from sandbox.market.feed import SymbolFeed, TradePrint
 
 NAME = re.compile(
-    r"^(?P<symbol>[a-z0-9]+)(?:_(?P<contract>perpetual))?@"
+    rf"^{SYMBOL}(?:_(?P<contract>perpetual))?@"
     r"(?P<kind>kline|continuousKline|aggTrade|trade|bookTicker|markPrice|miniTicker|ticker|depth|"
     r"forceOrder|compositeIndex)"
     r"(?P<argument>_\w+|\d+)?(?:@(?P<pace>0ms|100ms|250ms|500ms|1s|3s))?$"

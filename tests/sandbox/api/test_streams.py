@@ -7,15 +7,19 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from sandbox.api.spot.streams import parse_stream as parse_spot_stream
+from sandbox.api.stream_hub import Stream
 from sandbox.api.usdm.streams import parse_stream
 from sandbox.market.clock import LockstepMarketClock
 from sandbox.server.server import SandboxServer
+from tests.lake.ingest.test_bad_rows import SYMBOLS
 from tests.sandbox.helpers import START, RestClient, calm, until, write_candles
 from trading.candles import MINUTE_MS
 
@@ -83,6 +87,33 @@ def test_streams_belong_to_the_category_that_the_exchange_documents(
     stream = parse_stream(name)
     assert stream is not None
     assert (stream.name, stream.category) == (name, category)
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("parse", [parse_stream, parse_spot_stream], ids=["usdm", "spot"])
+def test_every_symbol_has_its_streams(symbol: str, parse: Callable[[str], Stream | None]) -> None:
+    for kind in ("kline_1m", "aggTrade", "bookTicker", "depth20", "depth@100ms"):
+        stream = parse(f"{symbol.lower()}@{kind}")
+        assert stream is not None, kind
+        assert stream.symbol == symbol
+    if symbol != symbol.lower():
+        assert parse(f"{symbol}@kline_1m") is None
+
+
+async def test_symbols_in_any_script_are_streamed(serving: Serving, tmp_path: Path) -> None:
+    names = {"币安人生USDT", "ΩMEGAUSDT", "BTCUSDT_250627", "1000PEPEUSDT"}
+    for name in names:
+        write_candles(tmp_path / "candles", name, calm(100.0, 240), START - 120 * MINUTE_MS)
+    async with (
+        serving(clock="accelerated", speed=100.0) as server,
+        aiohttp.ClientSession() as session,
+    ):
+        streams = "/".join(f"{name.lower()}@kline_1m" for name in sorted(names))
+        socket = await session.ws_connect(f"{server.url}/market/stream?streams={quote(streams)}")
+        heard: set[str] = set()
+        async with asyncio.timeout(20):
+            while heard != names:
+                heard.add((await receive_json(socket))["data"]["s"])
 
 
 @pytest.mark.parametrize(
