@@ -33,6 +33,19 @@ def test_every_table_is_a_view_even_an_empty_one(lake: Lake) -> None:
     assert query(lake, "select count(*) as n from candles").to_pylist() == [{"n": 0}]
 
 
+def test_every_column_is_selected_by_its_bare_name(lake: Lake) -> None:
+    """No column bears a word that SQL reserves, in any view."""
+    columns: dict[str, list[str]] = {}
+    known = "select table_name, column_name from information_schema.columns"
+    with open_catalog(lake) as connection:
+        for view, column in connection.execute(known).fetchall():
+            columns.setdefault(view, []).append(column)
+        for view, names in columns.items():
+            bare = ", ".join(names)
+            connection.execute(f"select {bare} from {view} group by {bare}").fetchall()
+    assert columns.keys() >= {"structures", "releases", "gaps", "candles", "instruments_history"}
+
+
 def test_a_view_has_the_rows_and_the_partition_columns_as_text(lake: Lake) -> None:
     result = query(
         lake, "select symbol, interval, month, max(close) as c from raw_candles group by all"

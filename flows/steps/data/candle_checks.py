@@ -17,7 +17,7 @@ import pyarrow as pa
 from flows.settings import ValidationSettings
 from flows.sources.trading_hours import ALWAYS_OPEN, TradingHours
 from flows.steps.data import quick_checks
-from flows.steps.data.freshness import connect, load_sql
+from flows.steps.data.freshness import connect_briefly, load_sql
 from flows.steps.data.holes import Stretch, clock
 from flows.steps.data.known_events import KnownEvent, explain
 from flows.steps.data.month_facts import facts_of
@@ -144,7 +144,7 @@ def _find_bad_rows(data: pa.Table, found: _Findings, settings: ValidationSetting
 def _offending(
     check: str, tables: Mapping[str, pa.Table], params: Mapping[str, Any]
 ) -> list[tuple[int, str]]:
-    with connect() as connection:
+    with connect_briefly() as connection:
         for name, table in tables.items():
             connection.register(name, table)
         rows = connection.sql(load_sql(f"checks/{check}"), params=dict(params)).to_arrow_table()
@@ -167,7 +167,7 @@ def _find_quiet_runs(
     least = {"least": rules.settings.quiet_minutes}
     if not quick_checks.quiet_runs(candles, least["least"]):
         return
-    with connect() as connection:
+    with connect_briefly() as connection:
         connection.register("candles", candles)
         quiet = connection.sql(load_sql("checks/quiet_runs"), params=least).fetchall()
     for start, minutes in quiet:

@@ -44,17 +44,28 @@ def load_sql(name: str) -> str:
 def connect() -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a DuckDB connection in memory for one unit of work: UTC, and one thread.
 
-    One thread adds floats in one order, so that the same input gives the same bytes. What is
-    registered or created here is seen here alone if it is temporary.
+    One thread adds floats in one order, so that the same input gives the same bytes.
     """
-    with _instance(os.getpid()).cursor() as connection:
+    import duckdb
+
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("set timezone = 'UTC'")
+        yield connection
+
+
+@contextmanager
+def connect_briefly() -> Iterator[duckdb.DuckDBPyConnection]:
+    """`connect` for a query of milliseconds, on a database that this process keeps.
+
+    To start a database takes longer than such a query. What is registered is seen here alone.
+    """
+    with _kept(os.getpid()).cursor() as connection:
         connection.execute("set timezone = 'UTC'")
         yield connection
 
 
 @cache
-def _instance(_process: int) -> duckdb.DuckDBPyConnection:
-    """Return the database in memory of this process; to start one takes longer than a check."""
+def _kept(_process: int) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     return duckdb.connect(config={"threads": 1})

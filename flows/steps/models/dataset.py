@@ -70,7 +70,7 @@ def dataset_of(features: pa.Table, symbol: str, names: Sequence[str]) -> Dataset
     The volatility of the coming hour is the last-hour volatility of the row an hour later, and
     likewise its return: a label is a feature of the future, and ends where that row closes. The
     first three days only fill the windows and are left out. Raises `DataError` when no row is
-    left.
+    left, or when the target is the same in all of them.
     """
     missing = [name for name in names if name not in features.column_names]
     if missing or not features.num_rows:
@@ -84,6 +84,7 @@ def dataset_of(features: pa.Table, symbol: str, names: Sequence[str]) -> Dataset
     volatility, returns = (
         features[name].to_numpy()[target] for name in (VOLATILITY_SOURCE, RETURN_SOURCE)
     )
+    _refuse_constant(symbol, returns[usable], volatility[usable])
     usable &= np.isfinite(volatility) & np.isfinite(returns)
     if len(opens):
         usable &= opens >= opens[0] + WARM_UP_MS
@@ -101,6 +102,26 @@ def dataset_of(features: pa.Table, symbol: str, names: Sequence[str]) -> Dataset
         log_return=np.asarray(returns[usable], dtype=np.float64),
         symbols=np.zeros(int(usable.sum()), dtype=np.int64),
     )
+
+
+def _refuse_constant(symbol: str, returns: Floats, volatility: Floats) -> None:
+    """Refuse what has one outcome alone: any model forecasts it, and none has learned anything.
+
+    Without a move, the volatility is not finite in any row; the returns say so first.
+    """
+    up = returns[np.isfinite(returns)] > 0
+    targets = (
+        ("return of the next hour", returns[np.isfinite(returns)], ""),
+        ("direction of the next hour", up, "up" if up.any() else "never up"),
+        ("volatility of the next hour", volatility[np.isfinite(volatility)], ""),
+    )
+    for name, values, word in targets:
+        if len(values) > 1 and np.all(values == values[0]):
+            raise DataError(
+                f"{symbol}: the target is constant: the {name} is {word or f'{values[0]:g}'} in "
+                f"all {len(values)} rows, so there is nothing to learn; leave the symbol out or "
+                "import a longer history"
+            )
 
 
 def _usable_rows(features: pa.Table, names: Sequence[str], usable: NDArray[np.bool_]) -> Floats:
