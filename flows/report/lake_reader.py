@@ -175,20 +175,22 @@ def read_cards(lake: Lake, as_of: datetime) -> list[Row]:
 def read_series(lake: Lake, manifest: Row | None, as_of: datetime) -> list[SeriesQuality]:
     """Read facts on the checked candles of the release's symbols, or of all without a release."""
     wanted = symbols_of(manifest)
-    columns: dict[tuple[str, str, str], list[pa.Table]] = {}
+    found: dict[tuple[str, str, str], SeriesQuality] = {}
     for partition in lake.partitions(tables.CANDLES):
         values = partition.values
         if wanted and values["symbol"] not in wanted:
             continue
         key = (values["venue"], values["symbol"], values["interval"])
-        data = lake.read_partition(partition, as_of)
+        # A month at a time: all rows of many symbols together would fill the memory.
+        data = lake.read_partition(partition, as_of, ["open_time", "gap_before"])
         if data.num_rows:
-            columns.setdefault(key, []).append(data.select(["open_time", "gap_before"]))
-    return [series_quality(key, pa.concat_tables(columns[key])) for key in sorted(columns)]
+            month = series_quality(key, data)
+            found[key] = month if key not in found else found[key].followed_by(month)
+    return [found[key] for key in sorted(found)]
 
 
 def series_quality(key: tuple[str, str, str], data: pa.Table) -> SeriesQuality:
-    """Count rows and gaps of one series."""
+    """Count rows and gaps of one month of a series."""
     venue, symbol, interval = key
     bounds = pc.min_max(data["open_time"].cast(pa.int64())).as_py()
     gaps = data["gap_before"]

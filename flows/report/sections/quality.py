@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -39,6 +39,17 @@ class SeriesQuality:
     gaps: int
     missing: int
     longest: int
+
+    def followed_by(self, later: SeriesQuality) -> SeriesQuality:
+        """Return the facts of these candles and of the later ones of the same series."""
+        return replace(
+            self,
+            rows=self.rows + later.rows,
+            last=later.last,
+            gaps=self.gaps + later.gaps,
+            missing=self.missing + later.missing,
+            longest=max(self.longest, later.longest),
+        )
 
 
 @dataclass(frozen=True, slots=True)
