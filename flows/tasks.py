@@ -318,14 +318,9 @@ def _scan(request: FlowRequest) -> tuple[UniverseMember, ...]:
     from flows.sources.trading_hours import load_trading_hours
     from flows.steps.release.universe import scan
 
-    settings = request.settings
-    return scan(
-        request.lake,
-        as_of=request.as_of,
-        venue=settings.venue,
-        size=settings.universe_size,
-        hours=load_trading_hours(settings.trading_hours, settings.venue),
-    )
+    venue, size = request.settings.venue, request.settings.universe_size
+    hours = load_trading_hours(request.settings.trading_hours, venue)
+    return scan(request.lake, as_of=request.as_of, venue=venue, size=size, hours=hours)
 
 
 def _publish_universe(
