@@ -70,7 +70,7 @@ DEFAULTS: dict[type, dict[str, float]] = {
         "age_s": 0.0,
     },
     EvidenceSize: {"share": 1.0},
-    ExchangeProfile: {"leverage": 5},
+    ExchangeProfile: {"leverage": 5, "max_leverage": 10},
     ExitRules: OFF | {"leverage": 1.0, "maintenance": 0.004},
     FillRates: {"fee": 0.0, "slippage": 0.0},
     FollowedDay: {"demoted": False},
