@@ -47,6 +47,7 @@ from executor.runtime.activity import Activity
 from executor.runtime.clock import Clock
 from executor.services import Services
 from executor.settings import Settings
+from executor.strategy.forecasts import ForecastKeeper
 from executor.strategy.release_keeper import ReleaseKeeper
 from executor.strategy.rollout import ReleaseRollout
 from executor.strategy.signal_engine import SignalEngine
@@ -76,6 +77,7 @@ class Executor:
     candle_recorder: CandleRecorder
     signal_engine: SignalEngine
     releases: ReleaseKeeper
+    forecasts: ForecastKeeper
     rollout: ReleaseRollout
     entry_handler: EntryHandler
     order_recovery: OrderRecovery
@@ -161,7 +163,7 @@ def build(
     transfers = Transfers(services, portfolio)
     daily_loss = DailyLossLimit(services, portfolio, transfers)
     correlations, shock = Correlations(services), MarketShock(services)
-    releases = ReleaseKeeper(services)
+    releases, forecasts = ReleaseKeeper(services), ForecastKeeper(services)
     signal_engine = SignalEngine(services, portfolio)
     rollout = ReleaseRollout(services, portfolio, feed, market, releases, signal_engine)
 
@@ -212,8 +214,11 @@ def build(
         candle_recorder=CandleRecorder(ledger.received_candles, settings.ledger.keep_candles_days),
         signal_engine=signal_engine,
         releases=releases,
+        forecasts=forecasts,
         rollout=rollout,
-        entry_handler=EntryHandler(services, portfolio, check, orders, fills, updates),
+        entry_handler=EntryHandler(
+            services, portfolio, check, orders, fills, updates, forecasts.effect_on
+        ),
         order_recovery=recovery,
         takeover=ForeignTakeover(services, portfolio, fills, updates),
         reconciler=Reconciler(

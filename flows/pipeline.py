@@ -222,8 +222,7 @@ def _trained(run: StepRunner, symbols: Sequence[str]) -> Outcomes[TrainedModels]
 def _published(
     run: StepRunner, entries: Sequence[OptimizeEntry], trained: Sequence[TrainedModels]
 ) -> PublishResult:
-    left_out = tuple(run.left_out)
-    return run.call("publish", tasks.PUBLISH, entries, trained, left_out, run.engine.run)
+    return run.call("publish", tasks.PUBLISH, entries, trained, tuple(run.left_out), run.engine.run)
 
 
 def _downloaded(run: StepRunner) -> str:
@@ -240,13 +239,15 @@ def _imported(run: StepRunner) -> str:
     return imported.sentence
 
 
+def fetch(run: StepRunner) -> str:
+    """Download or import what is new, as the settings say."""
+    return _downloaded(run) if run.request.settings.download.enabled else _imported(run)
+
+
 def nightly(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     """Run every step from the import to the report; a failed symbol does not stop the others."""
     run = StepRunner(engine, request)
-    if request.settings.download.enabled:
-        _downloaded(run)
-    else:
-        _imported(run)
+    fetch(run)
     checked = _checked(run)
     built = _featured(run, checked)
     entries = _weighed(run, _searched(run, checked))
@@ -275,10 +276,15 @@ def validate(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     return run.finish("validate", f"{len(checked)} symbols passed: {', '.join(checked)}")
 
 
+def fresh_features(run: StepRunner) -> tuple[str, ...]:
+    """Build bars and features of the symbols that pass their checks; return the symbols."""
+    return _featured(run, _checked(run))
+
+
 def features(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     """Build bars and features of the symbols that pass their checks."""
     run = StepRunner(engine, request)
-    built = _featured(run, _checked(run))
+    built = fresh_features(run)
     return run.finish("features", f"bars, structures and features of {', '.join(built)} are built")
 
 

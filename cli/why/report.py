@@ -229,7 +229,10 @@ def _cause_lines(report: Document) -> list[str]:
             lines.append(f"size: {share:.0%} of the limits, evidence: {data['evidence']}")
         for name, (released, used) in data.get("overrides", {}).items():
             lines.append(f"settings: {name} {used}, in the release {released}")
-    lines += [_risk_line(e["data"]) for e in report["because"] if "risk_taken" in e["data"]]
+    for event in report["because"]:
+        if "risk_taken" in event["data"]:
+            lines.append(_risk_line(event["data"]))
+            lines += _forecast_lines(event["data"])
     if candle is not None:
         data = candle["data"]
         prices = " ".join(f"{name[0].upper()} {data[name]}" for name in _PRICES)
@@ -244,6 +247,28 @@ def _risk_line(data: Document) -> str:
         return f"risk: {taken}; size by {data['bound_by']}"
     bound = f"bound by {data['bound_by']}" if data["bound_by"] else "bound by nothing else"
     return f"risk: {taken}; wanted {data['risk_wanted']:.2%}, {bound}"
+
+
+def _forecast_lines(data: Document) -> list[str]:
+    """Return the forecast behind the size of an entry; older entries and others have none."""
+    known = data.get("forecast")
+    if known is None:
+        return []
+    if "missing" in known:
+        return [f"forecast: none ({known['missing']}); size as without forecasts"]
+    word = "" if known["proven"] else ", unproven"
+    what = (
+        f"forecast {known['model']} of {known['release_id']}{word}: volatility"
+        f" {known['value']:.4%} a minute, {known['value'] / known['usual']:.2f} x usual,"
+        f" mean move {known['expected_move']:.2%} in the next hour"
+    )
+    made, until = (_clock(known[name]) for name in ("made_at", "valid_until"))
+    size = f"size {known['share']:.0%}, without it {data['without_forecast']}"
+    return [f"{what}; made {made}, valid until {until}; {size}"]
+
+
+def _clock(text: str) -> str:
+    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M")
 
 
 _PRICES = ("open", "high", "low", "close", "volume")

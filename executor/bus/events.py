@@ -50,6 +50,7 @@ class EventType(StrEnum):
     PRICE_UPDATED = "price_updated"
     RELEASE_CHANGED = "release_changed"
     RELEASE_REFUSED = "release_refused"
+    FORECASTS_REFUSED = "forecasts_refused"
     WS_CONNECTED = "ws_connected"
     WS_RECONNECTING = "ws_reconnecting"
     SYSTEM_STARTED = "system_started"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -20,6 +21,7 @@ from executor.model import ZERO, InstrumentId, OrderKind, OrderState
 from executor.portfolio.portfolio import Holding, Portfolio
 from executor.portfolio.position_state import strategy_named
 from executor.services import Services
+from executor.strategy.forecasts import ForecastEffect
 from executor.strategy.signal import Signal
 from executor.venues.faults import Rejected, VenueFaultError
 from trading.candles import DAY_MS
@@ -43,21 +45,25 @@ class EntryHandler:
         order_manager: OrderManager,
         fills: FillRecorder,
         position_updates: PositionUpdates,
+        effect_on: Callable[[Signal], ForecastEffect],
     ) -> None:
+        """``effect_on`` says what a forecast changes in an entry."""
         self._services = services
         self._portfolio = portfolio
         self._check = check
         self._orders = order_manager
         self._fills = fills
         self._updates = position_updates
+        self._effect_on = effect_on
 
     def on_signal(self, event: Event[Signal]) -> None:
         """Enter, or write why not."""
         signal = event.payload
         if signal.action != "enter":
             return
-        row = self._position_of(event)
-        verdict = self._check.evaluate(event, row)
+        effect = self._effect_on(signal)
+        row = self._position_of(event, effect)
+        verdict = self._check.evaluate(event, row, effect)
         if not verdict.allowed:
             self._services.emit(
                 EventType.ENTRY_REFUSED,
@@ -160,17 +166,19 @@ class EntryHandler:
             return False
         return all(position.symbol != ticket.symbol for position in held)
 
-    def _leverage(self, signal: Signal) -> int:
-        """The account's leverage, or one that follows the volatility where a strategy wants it."""
+    def _leverage(self, signal: Signal, swing: float) -> int:
+        """The account's leverage, or one that follows the volatility where a strategy wants it.
+
+        ``swing`` is the move of the price that it follows, NaN if unknown.
+        """
         services, symbol = self._services, signal.symbol
         rules = strategy_named(signal.strategy).exit_rules(signal.params)
         if not rules.target_volatility or not services.venue_of(symbol).capabilities.margin:
             return services.leverage(symbol)
         most = min(rules.leverage, services.settings.venue_of(symbol).max_leverage)
-        atr = signal.levels.atr or 0.0
-        return int(dynamic_leverage(atr, signal.price, rules.target_volatility, most))
+        return int(dynamic_leverage(swing, signal.price, rules.target_volatility, most))
 
-    def _position_of(self, event: Event[Signal]) -> PositionRow:
+    def _position_of(self, event: Event[Signal], effect: ForecastEffect) -> PositionRow:
         """The position that a signal would open."""
         signal = event.payload
         instrument = self._portfolio.instruments.get(signal.symbol)
@@ -188,12 +196,12 @@ class EntryHandler:
             key=signal.key,
             bar_time=signal.bar_time,
             params=orjson.loads(orjson.dumps(dict(signal.params), default=str)),
-            atr=signal.levels.atr or 0.0,
+            atr=effect.atr if effect.atr > 0.0 else 0.0,
             high_water=0.0,
             cause=event.id,
             stop_price=signal.levels.stop,
             target_price=signal.levels.target,
             confidence=signal.confidence,
-            leverage=self._leverage(signal),
+            leverage=self._leverage(signal, effect.swing),
             quote_asset=instrument.quote_asset if instrument is not None else "",
         )

@@ -13,6 +13,7 @@ from executor.portfolio.position_state import entered_position, strategy_named
 from executor.risk.pre_trade import EntryRequest, RiskVerdict, check_entry
 from executor.risk.trading_state import TradingState, strategy_is_off
 from executor.services import Services
+from executor.strategy.forecasts import ForecastEffect
 from executor.strategy.signal import Signal
 from executor.strategy.signal_engine import SignalEngine
 
@@ -34,9 +35,16 @@ class EntryCheck:
         self._account = account
         self._trading_state = trading_state
 
-    def evaluate(self, event: Event[Signal], row: PositionRow) -> RiskVerdict:
-        """Whether the entry may be made, with its size or every reason against it."""
+    def evaluate(
+        self, event: Event[Signal], row: PositionRow, effect: ForecastEffect
+    ) -> RiskVerdict:
+        """Whether the entry may be made, with its size or every reason against it.
+
+        ``row`` has the levels that the forecast's ``effect`` gives it.
+        """
         signal = event.payload
+        if effect.refusal:
+            return _refused(effect.refusal)
         instrument = self._portfolio.instruments.get(signal.symbol)
         if instrument is None:
             return _refused(f"{signal.symbol} is not listed at the exchange")
@@ -54,9 +62,22 @@ class EntryCheck:
         foreign = self._portfolio.slot(signal.symbol).foreign
         if foreign * signal.side < 0:
             return _refused(f"a foreign position of {foreign} stands against it")
-        request = self._request(event, row, allocation.most)
+        limits = self._services.risk
         account = replace(self._account.state(signal.symbol), leverage=row.leverage)
-        return check_entry(request, account, self._services.risk, instrument)
+        request = replace(self._request(event, row, allocation.most), forecast_share=effect.share)
+        verdict = check_entry(request, account, limits, instrument)
+        if effect.facts is None or verdict.risk is None:
+            return verdict
+        plain = replace(row, atr=signal.levels.atr or 0.0)
+        without = check_entry(
+            self._request(event, plain, allocation.most), account, limits, instrument
+        )
+        known = replace(
+            verdict.risk,
+            forecast=dict(effect.facts),
+            without_forecast=f"{without.quantity:f}",
+        )
+        return replace(verdict, risk=known)
 
     def _request(self, event: Event[Signal], row: PositionRow, most: float) -> EntryRequest:
         """The entry with its levels at the decision's price, within ``most`` of the equity."""

@@ -29,6 +29,7 @@ WARNING = {
     "periodic work failed": "주기 작업이 실패했습니다",
     "release not taken": "릴리스를 적용하지 못했습니다",
     "release refused": "릴리스를 거부했습니다",
+    "forecasts refused": "예측 파일을 거부했습니다",
     "left out": "제외됨",
     "entry refused by the exchange": "거래소가 진입 주문을 거부했습니다",
     "user stream silent: connecting again": "계정 스트림이 조용해 다시 연결합니다",

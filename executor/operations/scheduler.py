@@ -62,8 +62,10 @@ class Scheduler:
 
     def late_jobs(self) -> list[tuple[str, float, Job]]:
         """Jobs that wait until the first release was taken."""
+        every_s = self._services.settings.timing.release_poll_s
         return [
-            ("release poll", self._services.settings.timing.release_poll_s, self._x.rollout.poll)
+            ("release poll", every_s, self._x.rollout.poll),
+            ("forecast poll", every_s, self._x.forecasts.poll),
         ]
 
     async def forever(self, name: str, every_s: float, job: Job) -> None:

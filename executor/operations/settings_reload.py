@@ -20,6 +20,7 @@ HOT = (
     "risk.*",
     "protection.*",
     "strategies.*",
+    "forecasts.*",
     "venues.*.leverage",
     "venues.*.max_leverage",
     "venues.*.convert_dust",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from executor.model import Instrument, InstrumentId
 from executor.risk.account_state import AccountState
@@ -45,6 +47,8 @@ class EntryRequest:
     """Notional after every planned addition, in units of the entry's."""
     size_share: float = 1.0
     """Share of every limit of size that the evidence behind the strategy allows."""
+    forecast_share: float = 1.0
+    """Share of its size that the forecast of the volatility leaves the entry."""
     age_s: float = 0.0
     """Time since the decision; a suspended process resumes with old signals."""
 
@@ -54,12 +58,15 @@ class EntryRisk:
     """Shares of the equity that an entry is to lose at its stop, and would lose, costs included.
 
     ``risk_wanted`` is None for an entry that is not sized by risk. ``bound_by`` names the limit
-    that decided the size; it is empty where the risk did, within 5 % of itself.
+    that decided the size; it is empty where the risk did, within 5 % of itself. ``forecast`` has
+    the facts of the forecast that the entry used, ``without_forecast`` the quantity without it.
     """
 
     risk_wanted: float | None
     risk_taken: float
     bound_by: str
+    forecast: Mapping[str, Any] | None = None
+    without_forecast: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,7 @@ def check_entry(
         request.risk_distance or 0.0,
         request.planned,
         request.share_limit,
-        request.size_share,
+        request.size_share * request.forecast_share,
     )
     funds = Funds(
         account.available, account.equity, account.leverage, account.wallet, account.exposure
@@ -107,6 +114,7 @@ def check_entry(
         return RiskVerdict(Decimal(0), tuple(reasons), None, tuple(failure_reasons(account)))
     taken = loss_share(quantity, wanted, funds, limits.taker_fee)
     bound_by = sized.bound_by if request.size_share >= 1.0 else "evidence"
+    bound_by = bound_by if request.forecast_share >= 1.0 else "forecast"
     if not bound_by and float(quantity) < float(sized.quantity) * (1.0 - TOLERANCE):
         bound_by = "step"
     return RiskVerdict(quantity, (), EntryRisk(sized.wanted, taken, bound_by))

@@ -20,7 +20,9 @@ from executor.model import InstrumentId, venue_of
 from executor.runtime.alert_settings import AlertSettings
 from executor.runtime.database_url import problem_of
 from executor.venues.registry import get_venue
+from trading.defaults import FEE_BPS, SLIPPAGE_BPS
 from trading.errors import ParameterError, SettingsError
+from trading.positions.forecasts import ForecastUse, WhenMissing
 
 DEFAULT_VENUE = "binance_usdm"
 
@@ -216,6 +218,29 @@ class StrategySettings(_Section):
         return self
 
 
+class ForecastSettings(_Section):
+    """What the published forecasts of volatility change in an entry."""
+
+    size: bool = False
+    """Whether an entry is smaller by as much as the next hour is wilder than usual."""
+    least_size: float = Field(default=0.25, ge=0.01, le=1)
+    """The smallest share of its size that a forecast leaves an entry."""
+    stop: bool = False
+    """Whether the forecast range stands for the ATR behind stops and sizes by ATR."""
+    leverage: bool = False
+    """Whether it stands for the ATR behind a leverage that follows the volatility."""
+    cost_filter: float = Field(default=0.0, ge=0, le=100)
+    """Round trips that the mean move of the next hour must pay for; 0 enters whatever it is."""
+    round_trip_bps: float = Field(default=2.0 * (FEE_BPS + SLIPPAGE_BPS), ge=0, le=1_000)
+    when_missing: WhenMissing = "neutral"
+    """Without a valid forecast: enter as without forecasts (``neutral``), or ``skip``."""
+
+    @property
+    def use(self) -> ForecastUse:
+        """The rule that the simulations share."""
+        return ForecastUse(**self.model_dump())
+
+
 class ReplaySettings(_Section):
     """``clock_url`` of a sandbox whose market time waits for this executor at every step."""
 
@@ -236,6 +261,7 @@ class Settings(_Section):
     timing: TimingSettings = TimingSettings()
     replay: ReplaySettings = ReplaySettings()
     live: LiveSettings = LiveSettings()
+    forecasts: ForecastSettings = ForecastSettings()
     strategies: StrategySettings = StrategySettings()
     metrics: MetricsSettings = MetricsSettings()
     ledger: LedgerSettings = LedgerSettings()

@@ -47,7 +47,7 @@ class ReleaseKeeper:
 
     def poll(self) -> Release | None:
         """A new valid release, or None; a refused one is reported once and the last one stays."""
-        stamp = _stamp(self._root / "current")
+        stamp = stamp_of(self._root / "current")
         if stamp == self._seen and not self._problem:
             return None
         self._seen = stamp
@@ -93,7 +93,8 @@ class ReleaseKeeper:
         return event.id
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def stamp_of(path: Path) -> tuple[int, int, int] | None:
+    """What changes whenever the file is replaced; None while it is not there."""
     try:
         found = path.stat()
     except OSError:

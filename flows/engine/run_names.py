@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 LEFT_OUT_TAG = "left-out"
 
 # A flow that runs several times a day is named by the period that it closes, in minutes.
-_PERIODS = {"retune_k": 60, "export_ledger": 60, "scan": 15, "download": 15}
+_PERIODS = {"retune_k": 60, "export_ledger": 60, "scan": 15, "download": 15, "signals": 15}
 _TITLES = {"retune_k": "retune K"}
 
 

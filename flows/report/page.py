@@ -14,6 +14,7 @@ from flows.report.sections.comparison import comparisons
 from flows.report.sections.evidence import evidence_view
 from flows.report.sections.execution import execution_view
 from flows.report.sections.first_screen import first_screen
+from flows.report.sections.forecasts import forecast_grid
 from flows.report.sections.models import model_views, models_lead
 from flows.report.sections.parity import parity_view
 from flows.report.sections.quality import inputs_view, quality_view
@@ -45,6 +46,7 @@ def page_of(data: ReportData, unusable: Sequence[tuple[str, str]] = ()) -> Page:
         allocation=allocation_view(data.ensemble),
         models=model_views(data.cards),
         models_lead=models_lead(data.cards),
+        forecasts=forecast_grid(data.ledger.events),
         execution=execution_view(data.ledger),
         parity=parity_view(data.parity),
     )

@@ -252,6 +252,7 @@ class Page:
     allocation: AllocationView
     models: tuple[ModelView, ...]
     models_lead: str
+    forecasts: TableView | None
     execution: Execution
     parity: ParityView
     sections: tuple[tuple[str, str], ...] = field(

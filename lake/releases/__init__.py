@@ -11,6 +11,16 @@ from lake.partitions import PartitionRef
 from lake.releases.candidate import Candidate, NewFile
 from lake.releases.diff import ReleaseDiff, diff_releases
 from lake.releases.ensemble_file import Ensemble, Member, SymbolRegime, member_name, read_ensemble
+from lake.releases.forecast_file import (
+    DIRECTION,
+    FORECASTS,
+    VOLATILITY,
+    Forecasts,
+    ForecastSeries,
+    KnownForecast,
+    read_forecasts,
+    write_forecasts,
+)
 from lake.releases.manifest import VALIDITY, FlowRun, LeftOut, ReleaseFile, StrategyEntry
 from lake.releases.publisher import Published, publish, rollback
 from lake.releases.reader import (
@@ -26,12 +36,18 @@ from lake.releases.retention import KEEP_DAYS, KEEP_LAST, Pruned, prune
 from lake.releases.universe_file import Universe, read_universe
 
 __all__ = [
+    "DIRECTION",
+    "FORECASTS",
     "KEEP_DAYS",
     "KEEP_LAST",
     "VALIDITY",
+    "VOLATILITY",
     "Candidate",
     "Ensemble",
     "FlowRun",
+    "ForecastSeries",
+    "Forecasts",
+    "KnownForecast",
     "LeftOut",
     "Member",
     "Mode",
@@ -54,7 +70,9 @@ __all__ = [
     "publish",
     "read_current",
     "read_ensemble",
+    "read_forecasts",
     "read_release",
     "read_universe",
     "rollback",
+    "write_forecasts",
 ]

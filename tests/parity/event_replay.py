@@ -7,9 +7,10 @@ The real executor trades them at the real sandbox exchange; the simulation uses 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -30,6 +31,7 @@ from sandbox.server.settings import SandboxSettings
 from tests.executor.harness import Bench, Replay, ledger_rows, publish_entries, settings_text
 from tests.parity.beat_strategies import ALL
 from trading.candles import HOUR_MS, MINUTE_MS, CandleColumns
+from trading.positions.forecasts import ForecastUse, VolatilityForecasts
 from trading.simulation import Costs
 from trading.simulation.account.simulation import (
     AccountLimits,
@@ -104,6 +106,16 @@ class Case:
     hours: float
     leverage: int = 5
     funding: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    forecasts: Mapping[str, VolatilityForecasts] = field(default_factory=dict)
+    forecast_use: ForecastUse = field(default_factory=ForecastUse)
+
+    @property
+    def extra(self) -> str:
+        """Further lines of the executor's settings."""
+        lines = (
+            f"{name} = {json.dumps(value)}" for name, value in asdict(self.forecast_use).items()
+        )
+        return f"{RISK}\n[forecasts]\n" + "\n".join(lines) + "\n"
 
     @property
     def begin_ms(self) -> int:
@@ -135,7 +147,7 @@ def replayed(case: Case, folder: Path) -> Run:
         Replay(
             case.begin,
             case.hours,
-            extra=RISK,
+            extra=case.extra,
             candles=_candles(case, folder),
             entries=_entries(case),
             python_path=[_plugin(folder / "plugin")],
@@ -174,7 +186,7 @@ async def _replay(case: Case, folder: Path) -> None:
     keys = Keys({"binance_usdm": ApiKey(SecretStr("sandbox"), SecretStr("sandbox"))})
     try:
         url = await server.start()
-        text = settings_text(url, lockstep=True, extra=RISK, leverage=case.leverage)
+        text = settings_text(url, lockstep=True, extra=case.extra, leverage=case.leverage)
         file.write_text(text)
         (folder / "state").mkdir()
         await _run(load_settings(file), file, keys, until_finished=True)
@@ -224,8 +236,14 @@ def simulated(case: Case, *, compiled: bool = True) -> Run:
     }
     result = simulate_account(
         traded,
-        SymbolMarkets(candles, filters, case.funding),
-        AccountSettings(BALANCE, Costs(5.0), LIMITS, ExchangeProfile(case.leverage)),
+        SymbolMarkets(candles, filters, case.funding, case.forecasts),
+        AccountSettings(
+            BALANCE,
+            Costs(5.0),
+            LIMITS,
+            ExchangeProfile(case.leverage),
+            forecast_use=case.forecast_use,
+        ),
         trade_from_ms=case.begin_ms,
         compiled=compiled,
     )

@@ -26,9 +26,11 @@ from trading.positions.sizing import (
     wanted_units,
 )
 
-BOUNDS = ("", "max_position_size", "leverage", "ensemble", "brackets", "step")
+BOUNDS = ("", "max_position_size", "leverage", "ensemble", "brackets", "step", "forecast")
 """What made an entry smaller than its risk allowed, by code."""
-BY_NOTHING, BY_POSITION_SIZE, BY_LEVERAGE, BY_ENSEMBLE, BY_BRACKETS, BY_STEP = range(len(BOUNDS))
+BY_NOTHING, BY_POSITION_SIZE, BY_LEVERAGE, BY_ENSEMBLE, BY_BRACKETS, BY_STEP, BY_FORECAST = range(
+    len(BOUNDS)
+)
 
 
 @kernel

@@ -113,6 +113,7 @@ class Entry(NamedTuple):
 
     ``stop`` and ``target`` are prices of levels in the market, or NaN. ``time`` is in ms. ``worth``
     is the quote currency that a notional of 1 stands for; it decides the maintenance bracket.
+    ``swing`` is the move from which a leverage that follows the volatility is set.
     """
 
     side: float
@@ -123,6 +124,7 @@ class Entry(NamedTuple):
     target: float
     time: int
     worth: float
+    swing: float
 
 
 @kernel
@@ -285,7 +287,7 @@ def begin_life(
     life[LEVERAGE] = rules[at + R_LEVERAGE]
     volatility = rules[at + R_TARGET_VOLATILITY]
     if volatility > 0.0:
-        life[LEVERAGE] = dynamic_leverage(atr, price, volatility, rules[at + R_LEVERAGE])
+        life[LEVERAGE] = dynamic_leverage(entry.swing, price, volatility, rules[at + R_LEVERAGE])
     life[BEST] = price
     life[ENTRY_ATR] = atr
     life[STRUCTURE] = entry.stop

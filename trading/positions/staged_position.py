@@ -116,6 +116,7 @@ class StagedPosition:
             target=_NO_PRICE if target is None else target,
             time=entry.opened_at_ms,
             worth=1.0,
+            swing=entry.atr,
         )
         begin_life(self._life, self._layout, 0, opened)
         if best_price is not None:

@@ -81,16 +81,25 @@ def relative_names() -> tuple[str, ...]:
 
 
 def read_features(
-    lake: Lake, venue: str, symbol: str, as_of: datetime, *, full_hours: bool = False
+    lake: Lake,
+    venue: str,
+    symbol: str,
+    as_of: datetime,
+    *,
+    full_hours: bool = False,
+    since: datetime | None = None,
 ) -> pa.Table:
     """Return the features of one symbol known at ``as_of``, its own and those that compare it.
 
     Rows ascend in time; a row that has not been compared has nulls there. With ``full_hours``, only
-    the first row and those of bars that close on a full hour, a month in memory at a time.
+    the first row and those of bars that close on a full hour, a month in memory at a time. Months
+    that ended before ``since`` are left out.
     """
     where = {"venue": venue, "symbol": symbol, "interval": FEATURE_INTERVAL}
     parts: list[pa.Table] = []
     for partition in lake.partitions(FEATURES, **where):
+        if since is not None and month_end(partition.values["month"]) <= since:
+            continue
         own = lake.read_partition(partition, as_of)
         if full_hours:
             own = own.filter(_on_full_hours(own, keep_first=not parts))

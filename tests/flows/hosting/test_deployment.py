@@ -144,7 +144,7 @@ def test_the_user_interface_asks_the_api_on_its_own_port(
 @pytest.mark.slow
 def test_every_declared_schedule_has_scheduled_runs(up: tuple[Path, BackgroundProcess]) -> None:
     _, server = up
-    scheduled = {"nightly", "retune-k", "scan", "export-ledger"}
+    scheduled = {"nightly", "retune-k", "scan", "signals", "export-ledger"}
 
     def all_scheduled() -> bool:
         runs = ask(server.api_url, "flow_runs/filter", {"limit": 200})
@@ -180,6 +180,7 @@ def test_a_second_up_keeps_the_processes_and_duplicates_no_schedule(
         "nightly": 1,
         "retune-k": 1,
         "scan": 1,
+        "signals": 1,
         "export-ledger": 1,
         "download": 1,
         "parity": 1,

@@ -51,7 +51,9 @@ class Life:
         self.rules = rules.layout(side, FillRates(fee))
         self.state = [0.0] * LIFE_SIZE
         self.notes = [0.0] * (4 * (MOST_FILLS + 1))
-        begin_life(self.state, self.rules, 0, Entry(float(side), 100.0, 1.0, NAN, NAN, NAN, 0, 1.0))
+        begin_life(
+            self.state, self.rules, 0, Entry(float(side), 100.0, 1.0, NAN, NAN, NAN, 0, 1.0, NAN)
+        )
 
     def candle(
         self, first: float, high: float, low: float, close: float, *, day_ends: int = 0, at: int = 0

@@ -49,7 +49,7 @@ class Life:
         self.rules = rules.layout(side, margin=MarginTerms(brackets=Margin(1.0, STEEP).tiers))
         self.life = [0.0] * LIFE_SIZE
         nan = math.nan
-        entry = Entry(float(side), 100.0, quantity, nan, nan, nan, 0, worth)
+        entry = Entry(float(side), 100.0, quantity, nan, nan, nan, 0, worth, nan)
         begin_life(self.life, self.rules, 0, entry)
 
     def fill(self, code: int, price: float) -> None:

@@ -12,6 +12,7 @@ from trading.candles import Floats
 from trading.errors import ParameterError
 from trading.jit.backends import Backend
 from trading.positions.exit_rules import R_GAP, R_TICKS, RULES_SIZE
+from trading.positions.forecasts import NO_FORECASTS, EntryForecasts
 from trading.positions.liquidation import Margin
 from trading.simulation.account.candles import AccountCandles
 from trading.simulation.account.inputs import AccountSettings, SymbolMarkets, TradedStrategy
@@ -59,6 +60,7 @@ class DecisionMaker:
         decided = np.full((len(COLUMNS), count, size), math.nan)
         confidence = np.full((count, size), math.nan)
         most = None if shares is None else self._shares(shares)
+        forecast = np.ones((2, count, size)) if self.settings.forecast_use.is_on else None
         for s, one in enumerate(self.traded):
             params = Setup.of(one.strategy, one.params, self.candles.base_ms).params
             rules[s] = self._rules(one, params)
@@ -66,6 +68,8 @@ class DecisionMaker:
             venues += [filters.step, filters.min_notional]
             stream = self._decide(one, compiled=backend.compiled)
             rows = self.candles.rows_of(s)
+            if forecast is not None:
+                forecast[:, s, rows] = self._forecast(one, stream, backend)
             decided[:, s, rows] = stream[:, COLUMNS].T
             confidence[s, rows] = stream[:, CONFIDENCE]
             # A decision that names no side takes the strategy's own.
@@ -87,7 +91,27 @@ class DecisionMaker:
             rules=backend.floats(rules.reshape(-1)),
             slippage=backend.floats([slippage] * count),
             shares=backend.floats(np.empty(0) if most is None else most.reshape(-1)),
+            scales=backend.floats(np.empty(0) if forecast is None else forecast[0].reshape(-1)),
+            swings=backend.floats(np.empty(0) if forecast is None else forecast[1].reshape(-1)),
         )
+
+    def _forecast(self, one: TradedStrategy, stream: Floats, backend: Backend) -> Floats:
+        """Apply forecasts to the entries of ``stream``; return scales and swings of all rows."""
+        columns = self.candles.candles[one.symbol]
+        scales_and_swings = np.stack((np.ones(len(stream)), stream[:, ATR]))
+        rows = np.flatnonzero(stream[:, ACTION] == ENTER)
+        known = self.markets.forecasts.get(one.symbol, NO_FORECASTS)
+        found = EntryForecasts(known, self.settings.forecast_use).applied(
+            columns.open_time[rows] + columns.interval_ms,
+            columns.close[rows],
+            stream[rows, ATR],
+            Setup.of(one.strategy, one.params, columns.interval_ms).filter_ms,
+            backend,
+        )
+        stream[rows, ATR] = found.atrs
+        stream[rows[np.asarray(found.made) == 0.0], ACTION] = HOLD
+        scales_and_swings[:, rows] = found.scales, found.swings
+        return scales_and_swings
 
     def _decide(self, one: TradedStrategy, *, compiled: bool) -> Floats:
         columns = self.candles.candles[one.symbol]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from trading.jit.kernel import kernel
 from trading.positions.entry_risk import (
     BY_ENSEMBLE,
+    BY_FORECAST,
     BY_NOTHING,
     size_by_risk,
     sizes_by_risk,
@@ -34,6 +35,18 @@ def has_no_share(traded: StrategyColumns, decided: int) -> bool:
 
 
 @kernel
+def scale_of(traded: StrategyColumns, decided: int) -> float:
+    """Return the share of its size that the forecast leaves the entry decided at ``decided``."""
+    return traded.scales[decided] if len(traded.scales) > 0 else 1.0
+
+
+@kernel
+def swing_of(traded: StrategyColumns, decided: int) -> float:
+    """Return the move behind the leverage of the entry decided at ``decided``."""
+    return traded.swings[decided] if len(traded.swings) > 0 else traded.atrs[decided]
+
+
+@kernel
 def sized_by(
     account: AccountBuffers,
     traded: StrategyColumns,
@@ -45,10 +58,13 @@ def sized_by(
 ) -> float:
     """Return the units of the entry of strategy ``s``, whose life was begun at its ``price``."""
     at, share = s * RULES_SIZE, entry_share(traded, s, decided)
+    scale = scale_of(traded, decided)
     if not sizes_by_risk(traded.rules, at):
-        return equity * share / price
+        return equity * share / price * scale
     life, slip = account.life, traded.rules[at + R_SLIPPAGE]
     quantity = size_by_risk(life, traded.rules, at, equity, share, fee, slip)
     if life[BOUND_BY] != BY_NOTHING and share < traded.rules[at + R_SIZE_SHARE]:
         life[BOUND_BY] = BY_ENSEMBLE
-    return quantity
+    if scale < 1.0:
+        life[BOUND_BY] = BY_FORECAST
+    return quantity * scale

@@ -28,7 +28,13 @@ from trading.positions.lifecycle import (
 )
 from trading.positions.position import NO_EXIT, SIDE, STRATEGY_EXIT, TARGET
 from trading.positions.sizing import planned_of
-from trading.simulation.account.entry_sizes import entry_share, has_no_share, sized_by
+from trading.simulation.account.entry_sizes import (
+    entry_share,
+    has_no_share,
+    scale_of,
+    sized_by,
+    swing_of,
+)
 from trading.simulation.account.exchange_fills import (
     act,
     execute,
@@ -123,7 +129,9 @@ def wanted_quantity(
     for other in range(s):
         if exchange.wanted[other] > 0.0 and traded.symbols[other] == traded.symbols[s]:
             return HELD_BY_ANOTHER - float(REFUSED)
-    begin_life(life, traded.rules, at, Entry(side, close, 1.0, atr, stop, target, 0, 1.0))
+    swing = swing_of(traded, decided)
+    entry = Entry(side, close, 1.0, atr, stop, target, 0, 1.0, swing)
+    begin_life(life, traded.rules, at, entry)
     resting = protective_level(life)
     if side * close <= side * resting or side * close >= side * life[TARGET]:
         return BEYOND_LEVEL - float(REFUSED)
@@ -133,7 +141,7 @@ def wanted_quantity(
         quantity = sized_by(account, traded, s, decided, equity, close, fee)
     else:
         share = min(entry_share(traded, s, decided), 1.0 / planned_of(traded.rules, at))
-        quantity = equity * share / close
+        quantity = equity * share / close * scale_of(traded, decided)
     sized = quantity
     quantity = whole_steps(sized, exchange.grid[GRID_SIZE * s + G_STEPS])
     note_step(life, sized, quantity)
@@ -166,7 +174,8 @@ def enter_market(
     price = quote(market, side, exchange.grid[GRID_SIZE * s + G_TICKS])
     stop, target = traded.stops[decided], traded.targets[decided]
     atr = traded.atrs[decided]
-    entry = Entry(side, price, quantity, atr, stop, target, time, 1.0)
+    swing = swing_of(traded, decided)
+    entry = Entry(side, price, quantity, atr, stop, target, time, 1.0, swing)
     begin_life(life, traded.rules, at, entry)
     for field in DECIDED:
         life[field] = account.lives[s * LIFE_SIZE + field]

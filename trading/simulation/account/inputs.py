@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from trading.candles import CandleColumns
 from trading.errors import ParameterError
 from trading.positions.exit_rules import ExitRules
+from trading.positions.forecasts import ForecastUse, VolatilityForecasts
 from trading.positions.liquidation import MAJOR, Bracket
 from trading.simulation.results import Costs
 from trading.strategies.base import (
@@ -113,12 +114,16 @@ class ExchangeProfile:
 
 @dataclass(frozen=True, slots=True)
 class AccountSettings:
-    """The account: its ``balance`` at the start (quote currency), costs, limits, fill profile."""
+    """The account: its ``balance`` at the start (quote currency), costs, limits, fill profile.
+
+    ``forecast_use`` says what the markets' forecasts of volatility change in an entry.
+    """
 
     balance: float
     costs: Costs = field(default_factory=Costs)
     limits: AccountLimits = field(default_factory=AccountLimits)
     profile: ExchangeProfile | None = None
+    forecast_use: ForecastUse = field(default_factory=ForecastUse)
 
     def check(self) -> None:
         """`ParameterError` for an account that cannot trade."""
@@ -139,12 +144,13 @@ class SymbolMarkets:
     """Candles, venue filters and funding rates by symbol.
 
     Funding has rates by time (ms): longs pay a positive rate at the open of the first candle at
-    that time.
+    that time. ``forecasts`` are of the volatility of the next hour.
     """
 
     candles: Mapping[str, CandleColumns]
     filters: Mapping[str, SymbolFilters] = field(default_factory=dict)
     funding: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    forecasts: Mapping[str, VolatilityForecasts] = field(default_factory=dict)
 
     def filters_of(self, symbol: str) -> SymbolFilters:
         """Return the filters of ``symbol``; without any, nothing is required."""

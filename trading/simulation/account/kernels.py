@@ -44,7 +44,7 @@ from trading.positions.lifecycle import (
 )
 from trading.positions.position import END_OF_DATA, ENTRY, NO_EXIT, SIDE
 from trading.positions.sizing import capped_quantity, planned_of
-from trading.simulation.account.entry_sizes import entry_share, has_no_share, sized_by
+from trading.simulation.account.entry_sizes import entry_share, has_no_share, sized_by, swing_of
 from trading.simulation.account.layout import (
     AMBIGUOUS_CANDLES,
     BASELINE,
@@ -226,8 +226,9 @@ def enter_position(
     slip, fee = traded.rules[at + R_SLIPPAGE], traded.rules[at + R_FEE]
     price = market * (1.0 + side * slip)
     equity = account.money[WALLET] + open_value(account)
-    atr = traded.atrs[decided]
-    begin_life(life, traded.rules, at, Entry(side, price, 1.0, atr, stop, target, time, 1.0))
+    atr, swing = traded.atrs[decided], swing_of(traded, decided)
+    entry = Entry(side, price, 1.0, atr, stop, target, time, 1.0, swing)
+    begin_life(life, traded.rules, at, entry)
     quantity = sized_by(account, traded, s, decided, equity, price, fee)
     whole = quantity
     planned = quantity * price * planned_of(traded.rules, at)
@@ -245,7 +246,8 @@ def enter_position(
         return why
     if quantity <= 0.0 or notional < traded.venues[s * VENUE_SIZE + MIN_NOTIONAL]:
         return TOO_SMALL
-    begin_life(life, traded.rules, at, Entry(side, price, quantity, atr, stop, target, time, 1.0))
+    entry = Entry(side, price, quantity, atr, stop, target, time, 1.0, swing)
+    begin_life(life, traded.rules, at, entry)
     note_risk(life, traded.rules, at, equity, fee, slip)
     store(account.lives, s, life)
     return -1

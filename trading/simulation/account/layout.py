@@ -89,7 +89,8 @@ class StrategyColumns(NamedTuple):
     ``actions``, ``atrs``, ``sides``, ``stops`` and ``targets`` have a value per strategy and row
     (strategies x rows). ``slippage`` is that without impact. ``shares`` has for each row the
     largest share of the equity that an entry decided on it may take, all additions included; empty
-    means no limit.
+    means no limit. ``scales`` has the share of its size that an entry takes, ``swings`` the move
+    behind its leverage; without forecasts both are empty.
     """
 
     symbols: list[int]
@@ -102,6 +103,8 @@ class StrategyColumns(NamedTuple):
     rules: Buffer
     slippage: Buffer
     shares: Buffer
+    scales: Buffer
+    swings: Buffer
 
 
 class AccountBuffers(NamedTuple):

@@ -111,7 +111,7 @@ def loss_of(path: list[float], *, jumps: bool = True) -> float:
     rules = RULES.layout()
     life, notes = [0.0] * LIFE_SIZE, [0.0] * (4 * (MOST_FILLS + 1))
     quantity = plan().stage_shares[0] / 100.0
-    begin_life(life, rules, 0, Entry(1.0, 100.0, quantity, NAN, NAN, NAN, 0, 1.0))
+    begin_life(life, rules, 0, Entry(1.0, 100.0, quantity, NAN, NAN, NAN, 0, 1.0, NAN))
     last = 100.0
     for row, price in enumerate(path):
         first = halfway(last, price) if jumps else last

@@ -1,0 +1,137 @@
+"""Published forecasts: read, verified, and applied to entries; every use can be explained."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from executor.bus.events import EventType
+from executor.model import symbol_of, venue_of
+from executor.services import Services
+from executor.settings import Mode
+from executor.strategy.release_keeper import stamp_of
+from executor.strategy.signal import Signal
+from lake.releases import FORECASTS, VOLATILITY, Forecasts, KnownForecast, read_forecasts
+from trading.candles import MINUTE_MS
+from trading.errors import ReleaseRefused
+from trading.positions.forecasts import (
+    U_LEVERAGE,
+    U_STOP,
+    expected_move,
+    may_enter,
+    range_of,
+    size_of,
+)
+from trading.strategies.registry import get_strategy
+from trading.strategies.setup import Setup
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastEffect:
+    """What a forecast changes in one entry; without one, nothing.
+
+    ``share`` is what the entry takes of its size; ``atr`` and ``swing`` stand for the ATR behind
+    stop and leverage, NaN where it is not known. ``refusal`` says why the entry is skipped.
+    ``facts`` are those of the forecast and of its use, for the ledger; None where none is used.
+    """
+
+    share: float = 1.0
+    atr: float = math.nan
+    swing: float = math.nan
+    refusal: str = ""
+    facts: Mapping[str, Any] | None = None
+
+
+class ForecastKeeper:
+    """Reads the forecasts beside the releases; a bad file is reported once and counts as none."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._seen: tuple[int, int, int] | None = None
+        self._problem = ""
+        self.current: Forecasts | None = None
+
+    async def poll(self) -> None:
+        """Read the file if it has changed."""
+        self._read()
+
+    def _read(self) -> None:
+        root = self._services.settings.paths.published
+        stamp = stamp_of(root / FORECASTS)
+        if stamp == self._seen:
+            return
+        self._seen = stamp
+        try:
+            self.current = read_forecasts(root)
+            self._problem = ""
+        except ReleaseRefused as error:
+            self.current = None
+            self._refused(str(error))
+
+    def _refused(self, reason: str) -> None:
+        if reason == self._problem:
+            return
+        self._problem = reason
+        log.error("forecasts refused: %s", reason)
+        self._services.emit(EventType.FORECASTS_REFUSED, reason=reason)
+        self._services.alerts.send("forecasts refused", reason=reason)
+
+    def known(self, signal: Signal, target: str = VOLATILITY) -> tuple[KnownForecast | None, str]:
+        """Return the forecast that the candle of ``signal`` knew, or None and why there is none."""
+        self._read()
+        if self.current is None:
+            return None, self._problem or "none is published"
+        settings, symbol = self._services.settings, symbol_of(signal.symbol)
+        now_ms = signal.bar_time + MINUTE_MS
+        for venue in (venue_of(signal.symbol), settings.venue_of(signal.symbol).follows):
+            series = self.current.series_of(target, venue, symbol) if venue else None
+            if venue is None or series is None:
+                continue
+            found = self.current.known_at(target, venue, symbol, now_ms)
+            if found is None:
+                return None, f"{series.model} has none that is valid now"
+            if settings.mode is Mode.LIVE and not found.proven:
+                return None, f"{series.model} is unproven, refused in live"
+            return found, ""
+        return None, f"there is no {target} of {symbol}"
+
+    def effect_on(self, signal: Signal) -> ForecastEffect:
+        """Return what the settings make of the forecast of an entry's symbol."""
+        use = self._services.settings.forecasts.use
+        atr = signal.levels.atr if signal.levels.atr is not None else math.nan
+        if not use.is_on:
+            return ForecastEffect(1.0, atr, atr)
+        found, missing = self.known(signal)
+        volatility = found.value if found is not None else math.nan
+        usual = (found.usual if found is not None else None) or math.nan
+        numbers = list(use.numbers)
+        atr_ms = Setup.of(get_strategy(signal.strategy), signal.params, MINUTE_MS).filter_ms
+        share = size_of(numbers, volatility, usual)
+        return ForecastEffect(
+            share=share,
+            atr=range_of(numbers, U_STOP, volatility, signal.price, atr_ms, atr),
+            swing=range_of(numbers, U_LEVERAGE, volatility, signal.price, atr_ms, atr),
+            refusal="" if may_enter(numbers, volatility) else _refusal(found, missing, numbers[4]),
+            facts=_facts(found, missing, share),
+        )
+
+
+def _refusal(found: KnownForecast | None, missing: str, least: float) -> str:
+    if found is None:
+        return f"no forecast: {missing}"
+    return (
+        f"forecast {found.model}: a mean move of {expected_move(found.value):.3%} in the next hour"
+        f" is below {least:.3%}, what the costs ask for"
+    )
+
+
+def _facts(found: KnownForecast | None, missing: str, share: float) -> dict[str, Any]:
+    if found is None:
+        return {"missing": missing, "share": 1.0}
+    facts = found.model_dump(mode="json")
+    return {**facts, "share": share, "expected_move": expected_move(found.value)}

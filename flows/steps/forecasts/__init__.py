@@ -1,0 +1,1 @@
+"""Forecasts of a release's models, for the executor."""

@@ -1,0 +1,159 @@
+"""Published forecasts change entries as the settings say, and every use is in the ledger."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from executor.builder import Executor
+from executor.model import ZERO
+from lake.releases import FORECASTS, VOLATILITY, Forecasts, ForecastSeries, write_forecasts
+from tests.executor.fakes import BTCUSDT, MINUTE, FakeVenue, executor_on, settled, signal
+from trading.candles import HOUR_MS
+
+SIZE = {"forecasts": {"size": True}}
+BAR = HOUR_MS - MINUTE
+"""A candle that closes at one o'clock."""
+
+
+def forecasts(
+    value: float = 0.002, *, made_at: int = HOUR_MS - 4 * MINUTE, proven: bool = True
+) -> Forecasts:
+    series = ForecastSeries(
+        symbol="BTCUSDT",
+        target=VOLATILITY,
+        model="volatility_1h-BTCUSDT",
+        model_sha256="a" * 64,
+        proven=proven,
+        usual=0.001,
+        made_at=(made_at,),
+        values=(value,),
+    )
+    return Forecasts(
+        as_of="1970-01-02T00:00:00Z",  # type: ignore[arg-type]
+        release_id="19700101T000000Z-abcdefgh",
+        git_commit="x",
+        series=(series,),
+    )
+
+
+def intents(executor: Executor) -> list[dict[str, Any]]:
+    return events(executor, "order_intent")
+
+
+def events(executor: Executor, kind: str) -> list[dict[str, Any]]:
+    ledger = executor.services.ledger
+    ledger.flush()
+    rows = ledger._db.execute("select data from events where type = ? order by id", (kind,))
+    return [orjson.loads(row["data"]) for row in rows]
+
+
+async def entered(
+    folder: Path, published: Forecasts | None, **changes: Any
+) -> tuple[Decimal, Executor]:
+    if published is not None:
+        (folder / "published").mkdir(parents=True, exist_ok=True)
+        write_forecasts(folder / "published", published)
+    more = changes.pop("signal", {})
+    async with executor_on(folder, FakeVenue(), **changes) as executor:
+        signal(executor, BAR, **more)
+        await settled(executor)
+        holding = executor.portfolio.holding(BTCUSDT)
+        executor.services.ledger.flush()
+        executor.kept = (  # type: ignore[attr-defined]
+            intents(executor),
+            events(executor, "entry_refused"),
+            events(executor, "forecasts_refused"),
+            holding.row if holding is not None else None,
+        )
+        return (holding.row.quantity if holding is not None else ZERO), executor
+
+
+async def test_an_entry_is_smaller_before_a_wild_hour(tmp_path: Path) -> None:
+    full, _ = await entered(tmp_path / "plain", forecasts())
+    assert full > 0  # the setting is off
+    half, executor = await entered(tmp_path / "sized", forecasts(), **SIZE)
+    assert half == full / 2
+    (first, *_), refused, _, _ = executor.kept  # type: ignore[attr-defined]
+    assert refused == []
+    assert first["bound_by"] == "forecast"
+    assert Decimal(first["without_forecast"]) == full
+    known = first["forecast"]
+    assert known["model"] == "volatility_1h-BTCUSDT"
+    assert (known["value"], known["usual"], known["share"]) == (0.002, 0.001, 0.5)
+    assert (known["made_at"], known["valid_until"]) == (
+        "1970-01-01T00:56:00Z",
+        "1970-01-01T01:26:00Z",
+    )
+
+
+@pytest.mark.parametrize(
+    ("published", "why"),
+    [
+        (None, "none is published"),
+        (forecasts(made_at=HOUR_MS - 30 * MINUTE), "has none that is valid now"),
+        (forecasts(made_at=HOUR_MS - 2 * MINUTE), "has none that is valid now"),
+    ],
+)
+async def test_without_a_valid_forecast_the_size_is_neutral_and_the_reason_is_kept(
+    tmp_path: Path, published: Forecasts | None, why: str
+) -> None:
+    full, _ = await entered(tmp_path / "plain", published)
+    size, executor = await entered(tmp_path / "sized", published, **SIZE)
+    assert size == full > 0
+    (first, *_), _, _, _ = executor.kept  # type: ignore[attr-defined]
+    assert why in first["forecast"]["missing"]
+
+
+async def test_without_a_valid_forecast_entries_can_be_skipped(tmp_path: Path) -> None:
+    skips = {"forecasts": {"size": True, "when_missing": "skip"}}
+    size, executor = await entered(tmp_path, None, **skips)
+    assert size == 0
+    _, refused, _, _ = executor.kept  # type: ignore[attr-defined]
+    assert refused[0]["reasons"] == ["no forecast: none is published"]
+
+
+async def test_a_move_that_cannot_pay_the_costs_is_not_traded(tmp_path: Path) -> None:
+    asks = {"forecasts": {"cost_filter": 1.5, "round_trip_bps": 12.0}}
+    assert (await entered(tmp_path / "wild", forecasts(0.001), **asks))[0] > 0
+    size, executor = await entered(tmp_path / "calm", forecasts(0.0002), **asks)
+    assert size == 0
+    _, refused, _, _ = executor.kept  # type: ignore[attr-defined]
+    assert "a mean move of 0.124% in the next hour is below 0.180%" in refused[0]["reasons"][0]
+
+
+async def test_stop_and_leverage_follow_the_forecast_range(tmp_path: Path) -> None:
+    params = {"stop_loss": 0.0, "target_volatility": 0.02, "leverage": 10}
+    from trading.strategies.registry import get_strategy
+
+    given = {"atr": 500.0, "params": get_strategy("breakout").resolve(params)}
+    _, plain = await entered(tmp_path / "plain", forecasts(0.001), signal=given)
+    both = {"forecasts": {"stop": True, "leverage": True}}
+    _, moved = await entered(tmp_path / "moved", forecasts(0.001), signal=given, **both)
+    before, after = plain.kept[3], moved.kept[3]  # type: ignore[attr-defined]
+    assert (before.atr, before.leverage) == (500.0, 2)
+    # The range of four hours: 1.596 x 0.1 % x the root of 240 minutes x 50,000.
+    assert after.atr == pytest.approx(1236.08, abs=0.01)
+    assert after.leverage == 1
+
+
+async def test_a_changed_file_is_refused_once_and_counts_as_none(tmp_path: Path) -> None:
+    published = tmp_path / "published"
+    published.mkdir()
+    write_forecasts(published, forecasts())
+    path = published / FORECASTS
+    path.write_text(path.read_text().replace('"usual":0.001', '"usual":0.009'))
+    async with executor_on(tmp_path, FakeVenue(), **SIZE) as executor:
+        await executor.forecasts.poll()
+        await executor.forecasts.poll()
+        assert len(events(executor, "forecasts_refused")) == 1
+        signal(executor, BAR)
+        await settled(executor)
+        assert "changed after it was published" in intents(executor)[0]["forecast"]["missing"]
+        write_forecasts(published, forecasts())
+        await executor.forecasts.poll()
+        assert executor.forecasts.current == forecasts()

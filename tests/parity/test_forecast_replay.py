@@ -1,0 +1,96 @@
+"""Entries under forecasts: the executor makes the trades of the simulation, fill by fill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lake.releases import VOLATILITY, Forecasts, ForecastSeries, write_forecasts
+from tests.parity.event_replay import Case, beats, replayed_here, simulated
+from tests.parity.replay_cases import BEGIN, MADE_FROM, made_candles
+from tests.parity.test_event_replay import assert_same
+from trading.candles import HOUR_MS, MINUTE_MS
+from trading.positions.forecasts import ForecastUse
+
+
+@pytest.fixture(autouse=True)
+def _strategies_of_the_tests() -> Iterator[None]:
+    with beats():
+        yield
+
+
+PARAMS = {
+    "every": 7,
+    "stop_loss": 0.006,
+    "take_profit": 0.004,
+    "time_exit": 0.1,
+    "max_position_size": 0.2,
+}
+
+
+def drawn_forecasts(case: Case, seed: int) -> Forecasts:
+    """Draw a forecast for most quarters of an hour: calm, wild or missing."""
+    generator = np.random.default_rng(seed)
+    quarter = 15 * MINUTE_MS
+    made = np.arange(case.begin_ms - HOUR_MS, case.end_ms, quarter)
+    made = made[generator.random(len(made)) > 0.35]
+    values = 0.001 * np.exp(generator.normal(0.0, 0.8, len(made)))
+    series = ForecastSeries(
+        symbol="BTCUSDT",
+        target=VOLATILITY,
+        model="volatility_1h-BTCUSDT",
+        model_sha256="a" * 64,
+        proven=False,
+        usual=0.001,
+        made_at=tuple(int(ms) for ms in made),
+        values=tuple(float(value) for value in values),
+    )
+    as_of = datetime.fromtimestamp(case.end_ms / 1000, UTC)
+    return Forecasts(as_of=as_of, release_id="r", git_commit="x", series=(series,))
+
+
+def case_of(use: ForecastUse, seed: int, hours: float = 3.5) -> tuple[Case, Forecasts]:
+    candles = {"BTCUSDT": made_candles(seed, round(hours * 60) + 165, MADE_FROM)}
+    case = Case("beat", PARAMS, candles, BEGIN, hours)
+    forecasts = drawn_forecasts(case, seed)
+    series = forecasts.volatility_of("binance_usdm", "BTCUSDT")
+    assert series is not None
+    return replace(case, forecasts={"BTCUSDT": series}, forecast_use=use), forecasts
+
+
+def test_the_executor_sizes_and_skips_entries_as_the_simulation_does(tmp_path: Path) -> None:
+    use = ForecastUse(size=True, least_size=0.3, cost_filter=3.5)
+    case, forecasts = case_of(use, 3, hours=4.5)
+    (tmp_path / "published").mkdir()
+    write_forecasts(tmp_path / "published", forecasts)
+    simulation = simulated(case, compiled=False)
+    assert_same(replayed_here(case, tmp_path), simulation, case)
+    plain = simulated(replace(case, forecast_use=ForecastUse()), compiled=False)
+    assert len(plain.trades) > len(simulation.trades)  # some were skipped
+    at = {trade.fills[0].time: trade.fills[0].quantity for trade in plain.trades}
+    shares = {
+        round(float(t.fills[0].quantity / at[t.fills[0].time]), 1)
+        for t in simulation.trades
+        if t.fills[0].time in at
+    }
+    assert len(shares) > 2  # others were made smaller, by different forecasts
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        ForecastUse(size=True, least_size=0.5),
+        ForecastUse(stop=True, leverage=True, cost_filter=3.5, when_missing="skip"),
+    ],
+)
+def test_both_backends_trade_forecasts_alike(use: ForecastUse) -> None:
+    case, _ = case_of(use, 5)
+    plain, compiled = simulated(case, compiled=False), simulated(case)
+    assert plain == compiled
+    assert [t.profit for t in plain.trades] == [t.profit for t in compiled.trades]
+    assert plain != simulated(replace(case, forecast_use=ForecastUse()))

@@ -1,0 +1,215 @@
+"""What a forecast of the next hour's volatility changes in an entry: one rule, live and simulated.
+
+A volatility here is the standard deviation of one minute's return, as a share of the price. A
+forecast may lower the size, move what follows from the ATR, and refuse an entry that cannot be
+expected to earn its costs. It never makes an entry larger.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from trading.candles import HOUR_MS, MINUTE_MS, Floats, Integers
+from trading.defaults import FEE_BPS, SLIPPAGE_BPS
+from trading.errors import ParameterError
+from trading.jit.backends import Backend
+from trading.jit.kernel import Buffer, kernel
+
+MEAN_MOVE = 0.7978845608028654
+"""Mean size of a normal variable in units of its deviation, the root of 2 / pi."""
+MEAN_RANGE = 1.5957691216057308
+"""Mean range of a random walk in units of the deviation of its end, the root of 8 / pi (W. Feller,
+1951, Annals of Mathematical Statistics 22)."""
+HOUR_MINUTES = HOUR_MS // MINUTE_MS
+
+# The use of forecasts as the kernels read it.
+U_SIZE = 0
+U_LEAST = 1
+U_STOP = 2
+U_LEVERAGE = 3
+U_LEAST_MOVE = 4
+U_SKIPS = 5
+
+WhenMissing = Literal["neutral", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastUse:
+    """What forecasts of volatility are used for.
+
+    ``size``: an entry is smaller by as much as the next hour is wilder than usual, down to
+    ``least_size`` of what it would be. ``stop``: the forecast range of a candle replaces the ATR
+    behind stops and sizes by ATR. ``leverage``: it replaces the ATR behind a leverage that follows
+    the volatility. ``cost_filter``: an entry is skipped when the mean move of the next hour is
+    below so many round trips of ``round_trip_bps``; 0 is never. ``when_missing``: without a valid
+    forecast an entry is made as without forecasts, or skipped.
+    """
+
+    size: bool = False
+    least_size: float = 0.25
+    stop: bool = False
+    leverage: bool = False
+    cost_filter: float = 0.0
+    round_trip_bps: float = 2.0 * (FEE_BPS + SLIPPAGE_BPS)
+    when_missing: WhenMissing = "neutral"
+
+    def __post_init__(self) -> None:
+        bounds = {
+            "least_size": (0.01, 1.0),
+            "cost_filter": (0.0, 100.0),
+            "round_trip_bps": (0, 1e3),
+        }
+        for name, (low, high) in bounds.items():
+            if not low <= getattr(self, name) <= high:
+                raise ParameterError(
+                    f"{name} = {getattr(self, name):g} is out of bounds; give {low:g} to {high:g}"
+                )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether forecasts change anything."""
+        return self.size or self.stop or self.leverage or self.cost_filter > 0.0
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The use as the kernels read it."""
+        return (
+            float(self.size),
+            self.least_size,
+            float(self.stop),
+            float(self.leverage),
+            self.cost_filter * self.round_trip_bps / 10_000.0,
+            float(self.is_on and self.when_missing == "skip"),
+        )
+
+
+@kernel
+def expected_move(volatility: float) -> float:
+    """Return the mean size of the next hour's return."""
+    return MEAN_MOVE * volatility * math.sqrt(float(HOUR_MINUTES))
+
+
+@kernel
+def expected_range(volatility: float, price: float, length_ms: int) -> float:
+    """Return the mean distance from low to high of a candle of ``length_ms``, in price."""
+    return MEAN_RANGE * volatility * math.sqrt(length_ms / MINUTE_MS) * price
+
+
+@kernel
+def may_enter(use: Buffer, volatility: float) -> bool:
+    """Whether an entry is made; ``volatility`` is NaN where no forecast is valid."""
+    if not volatility > 0.0:
+        return use[U_SKIPS] == 0.0
+    return expected_move(volatility) >= use[U_LEAST_MOVE]
+
+
+@kernel
+def size_of(use: Buffer, volatility: float, usual: float) -> float:
+    """Return the share of its size that an entry takes, at most 1."""
+    if use[U_SIZE] == 0.0 or not (volatility > 0.0 and usual > 0.0):
+        return 1.0
+    share = usual / volatility
+    if share < use[U_LEAST]:
+        return use[U_LEAST]
+    return share if share < 1.0 else 1.0
+
+
+@kernel
+def range_of(
+    use: Buffer, which: int, volatility: float, price: float, ms: int, atr: float
+) -> float:
+    """Return what stands for the ``atr`` (of candles of ``ms``) in the use ``which``."""
+    if use[which] == 0.0 or not volatility > 0.0 or not atr > 0.0:
+        return atr
+    return expected_range(volatility, price, ms)
+
+
+class EntryColumns(NamedTuple):
+    """Entries, a value each: what is forecast, price and ATR at the decision, and what follows.
+
+    Written are ``atrs``, ``scales``, ``swings`` (the move behind the leverage) and ``made``, 0 for
+    an entry that is not made.
+    """
+
+    volatility: Buffer
+    usual: Buffer
+    prices: Buffer
+    atrs: Buffer
+    scales: Buffer
+    swings: Buffer
+    made: Buffer
+
+
+@kernel
+def adjust_entries(use: Buffer, entries: EntryColumns, atr_ms: int) -> None:
+    """Apply the forecasts to every entry; the ATR is that of candles of ``atr_ms``."""
+    for i in range(len(entries.atrs)):
+        known, price, atr = entries.volatility[i], entries.prices[i], entries.atrs[i]
+        entries.made[i] = 1.0 if may_enter(use, known) else 0.0
+        entries.scales[i] = size_of(use, known, entries.usual[i])
+        entries.swings[i] = range_of(use, U_LEVERAGE, known, price, atr_ms, atr)
+        entries.atrs[i] = range_of(use, U_STOP, known, price, atr_ms, atr)
+
+
+@dataclass(frozen=True)
+class VolatilityForecasts:
+    """Forecasts of one symbol, ascending by ``known_from``; a value each.
+
+    Times are ms: a forecast may be used from ``known_from`` on, before ``valid_until``. ``usual``
+    is the volatility with which it is compared.
+    """
+
+    known_from: Integers
+    valid_until: Integers
+    volatility: Floats
+    usual: Floats
+
+    def __post_init__(self) -> None:
+        counts = {len(getattr(self, field.name)) for field in fields(self)}
+        if len(counts) != 1 or not (np.diff(self.known_from) > 0).all():
+            raise ParameterError("forecasts need a value each, in ascending order of known_from")
+
+    def at(self, moments: Integers) -> tuple[Floats, Floats]:
+        """Return volatility and usual volatility known at each moment (ms); NaN where none is."""
+        if len(self.known_from) == 0:
+            nothing = np.full(len(moments), math.nan)
+            return nothing, nothing
+        place = np.searchsorted(self.known_from, moments, side="right") - 1
+        usable = (place >= 0) & (moments < self.valid_until[place])
+        volatility = np.where(usable, self.volatility[place], math.nan)
+        return volatility, np.where(usable, self.usual[place], math.nan)
+
+
+NO_FORECASTS = VolatilityForecasts(
+    np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0), np.empty(0)
+)
+
+
+@dataclass(frozen=True)
+class EntryForecasts:
+    """The forecasts of one symbol, and what they are used for."""
+
+    forecasts: VolatilityForecasts
+    use: ForecastUse
+
+    def applied(
+        self, closes_ms: Integers, prices: Floats, atrs: Floats, atr_ms: int, backend: Backend
+    ) -> EntryColumns:
+        """Return the entries that were decided at ``closes_ms``, with what is forecast applied."""
+        count = len(closes_ms)
+        volatility, usual = self.forecasts.at(closes_ms)
+        columns = EntryColumns(
+            backend.floats(volatility),
+            backend.floats(usual),
+            backend.floats(prices),
+            backend.floats(atrs),
+            backend.zeros(count),
+            backend.zeros(count),
+            backend.zeros(count),
+        )
+        backend.kernel(adjust_entries)(backend.floats(self.use.numbers), columns, atr_ms)
+        return columns
