@@ -42,7 +42,15 @@ state = {state}
 {venues}
 [replay]
 clock_url = "{url}"
+
+[forecasts]
+size = true
 """
+
+
+def is_done(plan: DemoPlan, release: Release) -> bool:
+    """Whether the day was already replayed under ``release``."""
+    return (plan.replay_folder(release.release_id) / DONE).is_file()
 
 
 def replay_once(plan: DemoPlan, release: Release, say: Callable[[str], None]) -> Path:
@@ -52,7 +60,7 @@ def replay_once(plan: DemoPlan, release: Release, say: Callable[[str], None]) ->
     """
     folder = plan.replay_folder(release.release_id)
     done = folder / DONE
-    if done.is_file():
+    if is_done(plan, release):
         say(f"     already replayed under release {release.release_id}")
         return folder
     shutil.rmtree(folder, ignore_errors=True)

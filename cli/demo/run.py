@@ -2,7 +2,8 @@
 
 The research half runs as a real Prefect flow under a private server; the executor and the sandbox
 exchange run as separate processes that meet over sockets, as in production. Everything is computed
-as of the first minute of the replayed day: nothing of that day is seen before it is traded.
+as of the first minute of the replayed day: nothing of that day is seen before it is traded. The
+forecasts of its quarters of an hour are made before the replay, each from candles that had closed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from cli.demo import replay, summary
 from cli.demo.plan import DemoPlan
 from cli.demo.processes import run_to_end
-from lake.releases import Release, read_current
+from lake.releases import Release, read_current, read_forecasts, write_forecasts
 from trading.errors import DataError, NocturneError
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -49,6 +50,8 @@ def run(plan: DemoPlan, *, fresh: bool) -> None:
     release = read_current(plan.lake / "published", now=plan.begin, mode="replay")
 
     say("\n2/4  Replay: the executor trades the release against the sandbox exchange")
+    if not replay.is_done(plan, release):
+        _forecast(plan)
     folder = replay.replay_once(plan, release, say)
 
     say("\n3/4  Report: export the ledger to the lake and add the day to the report")
@@ -63,8 +66,28 @@ def run(plan: DemoPlan, *, fresh: bool) -> None:
     _require(facts, release)
 
 
+def _forecast(plan: DemoPlan) -> None:
+    """Publish the forecasts of the day's quarters of an hour, each from candles that had closed.
+
+    They are made in a copy of the lake: the release's own lake sees nothing of the replayed day.
+    """
+    copy = plan.work / "forecasting"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(plan.lake, copy)
+    _flow(plan, "signals", plan.end, "--server", "none", lake=copy)
+    found = read_forecasts(copy / "published")
+    if found is not None:
+        write_forecasts(plan.lake / "published", found)
+    shutil.rmtree(copy)
+
+
 def _flow(
-    plan: DemoPlan, name: str, as_of: datetime, *more: str, ledger: Path | None = None
+    plan: DemoPlan,
+    name: str,
+    as_of: datetime,
+    *more: str,
+    ledger: Path | None = None,
+    lake: Path | None = None,
 ) -> None:
     """Run one research flow in its own process, with its progress on the terminal."""
     variables = {} if ledger is None else {"NOCTURNE_RESEARCH_LEDGER": str(ledger)}
@@ -72,7 +95,7 @@ def _flow(
         [
             sys.executable, "-m", "cli", "flow", name,
             "--as-of", as_of.isoformat(),
-            "--lake", str(plan.lake),
+            "--lake", str(lake or plan.lake),
             "--sample", str(plan.sample),
             "--settings", str(RESEARCH_SETTINGS),
             *more,

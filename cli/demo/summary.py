@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shlex
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from cli.demo.plan import DemoPlan
 from cli.why.report import explain, to_text
@@ -37,6 +39,7 @@ class DemoFacts:
     spot_pairs: int
     exits: tuple[tuple[str, int], ...]
     profit: Decimal
+    forecasts: str
     violations: tuple[str, ...]
     last_order: str
     why: str
@@ -67,6 +70,7 @@ def collect(plan: DemoPlan, release: Release, folder: Path) -> DemoFacts:
         exits = Counter(
             str(r[0]) for r in rows.execute("select exit_reason from positions where closed_at > 0")
         )
+        forecasts = forecast_line(json.loads(str(r[0])) for r in rows.execute(ENTRY_INTENTS))
         last = rows.execute(
             "select client_id from fills order by time desc, trade_id desc limit 1"
         ).fetchone()
@@ -89,6 +93,7 @@ def collect(plan: DemoPlan, release: Release, folder: Path) -> DemoFacts:
         spot_pairs=spot_pairs,
         exits=tuple(exits.most_common()),
         profit=sum((Decimal(str(a[0])) for a in amounts), Decimal()),
+        forecasts=forecasts,
         violations=tuple(str(v) for v in audit_ledger(exchange).violations),
         last_order=last[0] if last else "",
         why=why,
@@ -107,6 +112,28 @@ def round_trips(exchange: sqlite3.Connection) -> int:
     return trips
 
 
+ENTRY_INTENTS = "select data from events where type = 'order_intent' order by id"
+
+
+def forecast_line(intents: Iterable[Mapping[str, Any]]) -> str:
+    """Say in one line what the forecasts of volatility did to the day's entries."""
+    entries = [data for data in intents if "risk_taken" in data]
+    known = [data["forecast"] for data in entries if data.get("forecast")]
+    used = [fact for fact in known if "missing" not in fact]
+    if not used:
+        why = known[0]["missing"] if known else "the setting is off"
+        return f"none of {len(entries)} entries used a forecast: {why}"
+    smaller = [fact["share"] for fact in used if fact["share"] < 1.0]
+    models = ", ".join(
+        sorted({f"{f['model']}{'' if f['proven'] else ' (unproven)'}" for f in used})
+    )
+    down = f", the smallest {min(smaller):.0%} of its size" if smaller else ""
+    return (
+        f"{len(used)} of {len(entries)} entries sized by {models}; {len(smaller)} made smaller"
+        f" before a wild hour{down}"
+    )
+
+
 def text(facts: DemoFacts) -> str:
     """Format the summary for the terminal."""
     standing = "proven" if facts.proven else "unproven: replay and paper only"
@@ -123,6 +150,7 @@ def text(facts: DemoFacts) -> str:
         f"     ledger       {_short(facts.ledger)}",
         f"     exchange's   {_short(facts.exchange)}",
     ]
+    lines.insert(5, f"     forecasts    {facts.forecasts}")
     if facts.spot_orders:
         spot = f"{facts.spot_orders} orders, {facts.spot_pairs} pairs of stop and target"
         lines.insert(4, f"     on spot      {spot}")

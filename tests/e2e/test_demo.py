@@ -160,6 +160,28 @@ def test_the_summary_names_release_report_ledger_and_one_chain(run: Run) -> None
     assert "└─" in run.output
 
 
+def test_entries_are_sized_by_the_forecasts_of_the_releases_models(run: Run) -> None:
+    release = current_release(run.work / "lake" / "published")
+    models = {Path(f.path).stem: f.sha256 for f in release.files if f.path.endswith(".txt")}
+    intents = run.ledger(
+        "select client_id, data, events.time from events, orders where type = 'order_intent'"
+        " and json_extract(data, '$.client_id') = client_id and leg = 'en'"
+    )
+    assert intents
+    for client_id, data, time in intents:
+        known = json.loads(str(data))["forecast"]
+        assert models[known["model"]] == known["model_sha256"]
+        made, until = (
+            datetime.fromisoformat(known[name]).timestamp() * 1000
+            for name in ("made_at", "valid_until")
+        )
+        assert REPLAYED_FROM.timestamp() * 1000 <= made < int(str(time)) < until + 60_000
+        told = nocturne("why", str(client_id), "--ledger", str(run.replay / "state/ledger.sqlite"))
+        assert f"forecast {known['model']} of {release.release_id}" in told.stdout
+    assert "     forecasts    " in run.output
+    assert f"{len(intents)} of {len(intents)} entries sized by volatility_1h-" in run.output
+
+
 def test_no_file_of_the_run_holds_the_secret(run: Run) -> None:
     files = [path for path in run.work.rglob("*") if path.is_file()]
     assert any(path.name == "settings.toml" for path in files)
