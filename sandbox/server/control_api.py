@@ -19,6 +19,7 @@ from sandbox.faults.incidents import Incidents
 from sandbox.live.market import LiveMarket
 from sandbox.market.clock import LockstepMarketClock, MarketClock, SteppedClock, wall_ms
 from sandbox.market.replay import Replay
+from sandbox.protocol.api_keys import Credentials
 from sandbox.protocol.responses import Response
 from sandbox.server.settings import iso
 from trading.candles import MINUTE_MS
@@ -51,6 +52,8 @@ class Control:
             ("GET", "/sandbox/fault"): self.list_faults,
             ("POST", "/sandbox/fault"): self.add_fault,
             ("DELETE", "/sandbox/fault"): self.clear_faults,
+            ("POST", "/sandbox/keys"): self.add_key,
+            ("DELETE", "/sandbox/keys"): self.revoke_key,
         }
 
     async def handle(self, request: ApiRequest) -> Response:
@@ -194,6 +197,30 @@ class Control:
         except SettingsError as error:
             return _answer({"error": str(error)}, status=400)
         return _answer({"kind": fault.kind, "count": fault.count})
+
+    async def add_key(self, request: ApiRequest) -> Response:
+        """Make another key of an account: ``{account, key, secret}``."""
+        body = _body(request)
+        try:
+            made = Credentials(str(body["key"]), str(body["secret"]), str(body["account"]))
+        except KeyError as error:
+            raise ControlError(
+                400, f"a key is {{account, key, secret}}; {error} is missing"
+            ) from None
+        for venue in self._venues.all:
+            if made.account not in {known.account for known in venue.credentials.values()}:
+                raise ControlError(404, f"there is no account {made.account!r}")
+            venue.credentials = {**venue.credentials, made.key: made}
+        return _answer({"keys": sorted(self._exchange.credentials)})
+
+    async def revoke_key(self, request: ApiRequest) -> Response:
+        """Refuse a key from now on: ``{key}``."""
+        key = _body(request).get("key")
+        if key not in self._exchange.credentials:
+            raise ControlError(404, f"there is no key {key!r}")
+        for venue in self._venues.all:
+            venue.credentials = {k: v for k, v in venue.credentials.items() if k != key}
+        return _answer({"keys": sorted(self._exchange.credentials)})
 
     async def clear_faults(self, request: ApiRequest) -> Response:
         """Forget the waiting faults."""

@@ -156,6 +156,15 @@ class Bench:
         )
         self.settings.write_text(text)
 
+    @property
+    def sandbox_pid(self) -> int:
+        """The process of the sandbox."""
+        return self._sandbox.pid
+
+    def set_environment(self, **variables: str) -> None:
+        """Set variables of the executors that start from now on."""
+        self._environment |= variables
+
     def start(self, *options: str) -> subprocess.Popen[str]:
         """Start an executor and do not wait."""
         return self._spawn(_nocturne("executor", "run", "--settings", str(self.settings), *options))
@@ -221,8 +230,12 @@ class Bench:
 
     def fault(self, **fault: object) -> None:
         """Inject a fault into the sandbox."""
+        self.control("POST", "fault", **fault)
+
+    def control(self, method: str, path: str, /, **body: object) -> None:
+        """Send a command to the sandbox itself."""
         request = urllib.request.Request(
-            f"{self.url}/sandbox/fault", data=json.dumps(fault).encode(), method="POST"
+            f"{self.url}/sandbox/{path}", data=json.dumps(body).encode(), method=method
         )
         with urllib.request.urlopen(request, timeout=5) as answer:
             assert answer.status == 200
