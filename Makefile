@@ -1,6 +1,6 @@
 # Nocturne: `make run` runs the main job on the bundled real data, `make test` runs the tests.
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test test-slow test-strangers soak fuzz mutants install-units lint format bench docs up down lock clean
+.PHONY: help run setup setup-dev test test-slow test-strangers soak fuzz mutants audit sbom install-units lint format bench docs up down lock clean
 
 VENV := .venv/bin
 export DO_NOT_TRACK := 1
@@ -84,6 +84,12 @@ lock: ## resolve the dependencies again
 	$(VENV)/uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra research \
 		-c requirements-dev.lock --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 		-o requirements.lock
+
+audit: setup ## look the pinned packages up in the database of vulnerabilities (needs a network)
+	@PATH="$(CURDIR)/$(VENV):$$PATH" $(VENV)/python scripts/audit.py
+
+sbom: setup ## write the bill of materials of the pinned packages (CycloneDX) to .work/sbom.cdx.json
+	@$(VENV)/python scripts/sbom.py
 
 install-units: setup ## write the systemd units: PREFIX=/usr/local USER_OF_UNITS=nocturne SETTINGS=config/settings.toml
 	@$(VENV)/python scripts/install_units.py --prefix $(or $(PREFIX),/usr/local) \

@@ -170,7 +170,7 @@ def _end_with_parent() -> None:
 def _portable(error: Exception) -> Exception:
     """Return ``error``, or its text when it cannot travel between processes."""
     try:
-        pickle.loads(pickle.dumps(error))
+        pickle.loads(pickle.dumps(error))  # noqa: S301 (made just here)
     except Exception:
         logger.exception("a step raised an error that cannot be passed on")
         return RuntimeError(f"{type(error).__name__}: {error}")
