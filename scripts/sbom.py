@@ -89,9 +89,8 @@ def _installed(name: str) -> Distribution | None:
 def _licence(found: Distribution | None) -> dict[str, Any]:
     if found is None:
         return {}
-    expression = found.metadata.get("License-Expression")
-    if expression:
-        return {"licenses": [{"expression": expression}]}
+    if expressions := found.metadata.get_all("License-Expression"):
+        return {"licenses": [{"expression": expressions[0]}]}
     words = found.metadata.get_all("Classifier") or []
     names = [word.rpartition(" :: ")[2] for word in words if word.startswith("License :: ")]
     return {"licenses": [{"license": {"name": name}} for name in names]} if names else {}
