@@ -1,6 +1,6 @@
 # Nocturne: `make run` runs the main job on the bundled real data, `make test` runs the tests.
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test test-slow test-strangers soak fuzz mutants audit sbom install-units lint format bench docs up down lock clean
+.PHONY: help run setup setup-dev test test-slow test-strangers test-deep soak fuzz mutants audit sbom install-units lint format bench docs up down lock clean
 
 VENV := .venv/bin
 export DO_NOT_TRACK := 1
@@ -39,6 +39,10 @@ test-slow: setup-dev ## the long tests: kill loops, all symbols, a browser
 
 test-strangers: setup-dev ## bots of others, unmodified, against the sandbox: freqtrade, nautilus_trader, ...
 	$(PYTEST) -m slow tests/strangers
+
+test-deep: setup-dev ## the tests of the extra `deep` (PyTorch), in an interpreter of their own
+	@scripts/setup_deep.sh
+	.venv-deep/bin/python -m pytest tests/deep/deep_*.py
 
 soak: setup-dev ## the fault campaigns: ROUNDS=44 times five kills in five windows, DAYS=2 of all faults
 	NOCTURNE_SOAK_ROUNDS=$(or $(ROUNDS),44) NOCTURNE_SOAK_DAYS=$(or $(DAYS),2) $(PYTEST) tests/faults/soak_*.py
