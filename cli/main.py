@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "cli.backtesting.account",
         "Simulate several strategies and symbols on one account.",
     ),
+    "models": ("cli.models", "Train models, or search their recipes."),
     "probe": ("cli.backtesting.probe", "Probe a strategy for look-ahead and a short warm-up."),
     "strategies": ("cli.strategies.command", "List strategies and their parameters."),
     "release": ("cli.release.command", "List, show, compare and roll back releases."),

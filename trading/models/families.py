@@ -20,6 +20,7 @@ from trading.models.linear import (
     HAR_FEATURES,
     LOGISTIC,
     LinearModel,
+    deviations,
     fit_har,
     fit_logistic,
     fit_ridge,
@@ -232,8 +233,8 @@ def _fit(
         positive = y if task == "chance" else (y > 0.0).astype(np.float64)
         scale = float(np.mean(np.abs(y))) if task == "return" else 1.0
         model = fit_logistic(x, positive, features, params["penalty"], scale)
-    spreads = np.nanstd(np.asarray(x, dtype=np.float64), axis=0)
-    return LinearForecast(model, features, dict(zip(features, map(float, spreads), strict=True)))
+    spreads = dict(zip(features, map(float, deviations(x)), strict=True))
+    return LinearForecast(model, features, spreads)
 
 
 def _har_of(sample: Sample) -> LinearModel | None:

@@ -119,6 +119,12 @@ def _standardised(x: Floats) -> tuple[Floats, Floats, Floats]:
     return centred / spreads, means, spreads
 
 
+def deviations(x: Floats) -> Floats:
+    """Return the deviation of each column without its missing values; 0 where nothing varies."""
+    _, _, spreads = _standardised(x)
+    return np.where(np.isfinite(spreads), spreads, 0.0)
+
+
 def _on_features(
     features: Sequence[str], intercept: float, weights: Floats, means: Floats, spreads: Floats
 ) -> LinearModel:

@@ -19,13 +19,13 @@ from trading.models.linear import LinearModel
 
 # One thread, a fixed seed and row-wise histograms: identical inputs give identical bytes.
 _FIXED: dict[str, Any] = {
-    "seed": 7,
     "deterministic": True,
     "force_row_wise": True,
     "num_threads": 1,
     "verbosity": -1,
 }
 BOOSTED: dict[str, Any] = {
+    "seed": 7,
     "objective": "l2",
     "learning_rate": 0.04,
     "rounds": 150,
@@ -40,6 +40,7 @@ BOOSTED: dict[str, Any] = {
 FOREST: dict[str, Any] = {
     # A third of the features at each split, and a bootstrap's share of the rows for each tree
     # (Breiman, Random Forests, 2001).
+    "seed": 7,
     "boosting": "rf",
     "objective": "l2",
     "rounds": 100,

@@ -75,6 +75,11 @@ def feature_names() -> tuple[str, ...]:
     return tuple(feature_descriptions())
 
 
+def feature_groups() -> Mapping[str, tuple[str, ...]]:
+    """Return the names of all features by their group."""
+    return {group: tuple(names) for group, names in _groups().items()}
+
+
 def relative_names() -> tuple[str, ...]:
     """Return the features that compare a symbol with the universe."""
     return tuple(_groups()[RELATIVE_GROUP])

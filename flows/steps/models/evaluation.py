@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from flows.steps.models.dataset import HORIZON_MS, Dataset, Floats
-from flows.steps.models.explanation import shares
 from flows.steps.models.gate import Superiority, direction_verdicts, volatility_verdicts
 from flows.steps.models.leakage import leak_verdict
-from flows.steps.models.scores import auc, better_than, correlation, daily_gains, r_squared
+from flows.steps.models.scores import better_than, daily_gains, r_squared
 from flows.steps.models.settings import FoldScore, ModelLook, TrainSettings
 from flows.steps.models.split import last_window
 from flows.steps.models.superiority import loss_probability, superiority
@@ -30,7 +29,10 @@ from flows.steps.models.walk import (
     trades_of,
     walk,
 )
+from trading.models.drift import last_day
+from trading.models.explanation import shap_shares
 from trading.models.families import FittedModel, Recipe, parameters
+from trading.models.ranks import auc, correlation
 from trading.research.gates import GateVerdict
 
 Scores = dict[str, float | None]
@@ -61,16 +63,20 @@ class EvaluatedModel:
 class Chosen:
     """What to evaluate: a recipe, and the daily results of the other recipes that were tried.
 
-    ``trials`` [trial, day] are as long as the chosen one's own results, and count in the gate.
+    ``trials`` [trial, day] are as long as the chosen one's own results, and count in the gate, as
+    do those ``broken_off`` before their results were known. ``forecasts`` are its own if they are
+    known already.
     """
 
     recipe: Recipe
     trials: Floats | None = None
+    broken_off: int = 0
+    forecasts: Sequence[Forecast] | None = None
 
     @property
     def tried(self) -> int:
         """Number of recipes that were tried, the chosen one included."""
-        return 1 if self.trials is None else 1 + len(self.trials)
+        return 1 + self.broken_off + (0 if self.trials is None else len(self.trials))
 
 
 def evaluate_target(
@@ -94,6 +100,15 @@ def daily_results(forecasts: Sequence[Forecast], target: str, settings: TrainSet
     return daily_gains(tests.log_volatility - joined(forecasts), other, tests.times)
 
 
+def skill(forecasts: Sequence[Forecast], target: str) -> float:
+    """Return what a search maximizes: R², of a direction against forecasting no move."""
+    tests = tests_of(forecasts)
+    if target == VOLATILITY:
+        return r_squared(tests.log_volatility, joined(forecasts), tests.symbols)
+    errors = tests.log_return - joined(forecasts)
+    return 1.0 - float(np.sum(errors * errors) / np.sum(tests.log_return * tests.log_return))
+
+
 def _best(scores: Scores) -> str:
     """Return the opponent of a volatility model with the highest R²."""
     return max(reversed(OPPONENTS), key=lambda name: scores[f"r2_{name}"] or 0.0)
@@ -101,7 +116,7 @@ def _best(scores: Scores) -> str:
 
 def _evaluate_volatility(data: Dataset, settings: TrainSettings, chosen: Chosen) -> EvaluatedModel:
     """Evaluate log volatility of the next hour against the last hour's and HAR."""
-    forecasts = walk(data, VOLATILITY, chosen.recipe, settings)
+    forecasts = chosen.forecasts or walk(data, VOLATILITY, chosen.recipe, settings)
     folds = [_volatility_scores([forecast]) for forecast in forecasts]
     scores = _volatility_scores(forecasts)
     best = _best(scores)
@@ -115,6 +130,7 @@ def _evaluate_volatility(data: Dataset, settings: TrainSettings, chosen: Chosen)
     opponents = {name: own - daily_gains(errors, other, times) for name, other in others.items()}
     look = settings.looks.get(VOLATILITY, ModelLook())
     tested = _tested(look, data.symbol, own, opponents, chosen.trials)
+    drift = last_day(actual, joined(forecasts), times)
     better = [(fold["r2"] or 0.0) > (fold[f"r2_{best}"] or 0.0) for fold in folds]
     verdicts = volatility_verdicts(
         r2=_number(scores["r2"]),
@@ -124,12 +140,15 @@ def _evaluate_volatility(data: Dataset, settings: TrainSettings, chosen: Chosen)
         superiority=tested,
         rows=len(actual),
         limits=settings.limits,
+        drift=drift,
     )
     scores |= {
         "probability_better": _known(probability),
         "better_folds": float(np.mean(better)),
         "p_value": _known(tested.p_value),
         "trials": float(chosen.tried),
+        "drift": None if drift is None else drift.score,
+        "drift_limit": None if drift is None else drift.limit,
     }
     return _evaluated(data, VOLATILITY, settings, chosen, (forecasts, folds, scores), verdicts)
 
@@ -151,7 +170,7 @@ def _evaluate_direction(data: Dataset, settings: TrainSettings, chosen: Chosen) 
 
     A forecast is traded when it exceeds the cost filter.
     """
-    forecasts = walk(data, DIRECTION, chosen.recipe, settings)
+    forecasts = chosen.forecasts or walk(data, DIRECTION, chosen.recipe, settings)
     folds = [_direction_scores([forecast], settings) for forecast in forecasts]
     scores = _direction_scores(forecasts, settings)
     own = trades_of(forecasts, settings, edge=settings.edge)
@@ -261,7 +280,7 @@ def _evaluated(
         scores=scores,
         folds=_fold_scores(forecasts, folds),
         verdicts=verdicts,
-        shap=shares(final, last),
+        shap=shap_shares(final, last.x, last.features),
     )
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from flows.steps.models.dataset import Dataset, Floats
-from flows.steps.models.scores import auc
 from flows.steps.models.split import Split, SplitSettings, walk_forward
 from trading.candles import DAY_MS
+from trading.models.ranks import auc
 from trading.research.gates import GateVerdict
 
 SHUFFLED_MOST = 0.05
@@ -35,13 +35,14 @@ Forecast = Callable[[Dataset, Dataset], Floats]
 class LeakAnswers:
     """AUC on shuffled labels, fall of the AUC with a longer purge, and recomputed rows that differ.
 
-    ``differ`` is None where nothing was recomputed.
+    ``differ`` is None where nothing was recomputed; ``features`` are those that differed.
     """
 
     shuffled: float
     purge_drop: float
     differ: int | None
     recomputed: int
+    features: tuple[str, ...] = ()
 
     @property
     def honest(self) -> bool:
@@ -60,6 +61,10 @@ class LeakAnswers:
             if self.differ is None
             else f"{self.differ} of {self.recomputed} recomputed rows differ"
         )
+        if self.features:
+            named = ", ".join(f"'{name}'" for name in self.features[:3])
+            more = len(self.features) - 3
+            rows += f" in {named}" + (f" and {more} more" if more > 0 else "")
         return (
             f"{self.shuffled:.3f} on shuffled labels, {self.purge_drop:+.3f} lost with a day more"
             f" of purge, {rows}"
@@ -82,12 +87,13 @@ def leak_verdict(
 
 def ask(data: Dataset, splits: Sequence[Split], forecast: Forecast, found: float) -> LeakAnswers:
     """Ask the three questions of one model; deterministic."""
-    differ, recomputed = _changed(data)
+    differ, recomputed, features = _changed(data)
     return LeakAnswers(
         shuffled=_score(data, splits, forecast, _shuffled),
         purge_drop=found - _score(data, splits, forecast, _purged),
         differ=differ,
         recomputed=recomputed,
+        features=features,
     )
 
 
@@ -123,13 +129,15 @@ def _purged(train: Dataset, test: Dataset) -> Dataset:
     return train.take(train.times < int(test.times[0]) - LONGER_PURGE_MS)
 
 
-def _changed(data: Dataset) -> tuple[int | None, int]:
-    """Rows whose features change when they are computed from what was known at their time."""
+def _changed(data: Dataset) -> tuple[int | None, int, tuple[str, ...]]:
+    """Rows whose features change when they are computed from what was known, and which do."""
     if data.recompute is None:
-        return None, 0
+        return None, 0, ()
     rows, known = data.recompute()
     stored = data.x[rows]
     same = (np.abs(stored - known) <= _EQUAL * (1.0 + np.abs(stored))) | (
         np.isnan(stored) & np.isnan(known)
     )
-    return int((~same.all(axis=1)).sum()), len(rows)
+    changed = np.flatnonzero(~same.all(axis=0))
+    named = tuple(data.features[place] for place in changed)
+    return int((~same.all(axis=1)).sum()), len(rows), named

@@ -7,6 +7,7 @@ published model is then trained again on the last window known at ``as_of``.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -15,11 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from flows.settings import MODEL_TARGETS
 from flows.steps.data.freshness import MARK, mark_of
 from flows.steps.features.features import (
     FEATURE_INTERVAL,
+    feature_groups,
     feature_names,
     features_known_at,
     read_features,
@@ -33,7 +36,7 @@ from lake.content import moment_of
 from lake.files import write_bytes
 from lake.partitions import PartitionRef
 from lake.store import Lake
-from lake.tables import CANDLES, FEATURES, MODELS, RAW_FUNDING, RELATIVE
+from lake.tables import CANDLES, DRIFT, FEATURES, MODELS, RAW_FUNDING, RELATIVE
 from trading.errors import DataError
 from trading.models import families
 
@@ -70,7 +73,7 @@ def train(
     for symbol in symbols:
         found = _stored(lake, symbol, (symbol,), as_of, venue, targets, chosen)
         if found is None:
-            found = _train_one(lake, symbol, as_of, venue, targets, chosen)
+            found = _train_one(lake, symbol, as_of, venue, targets, chosen, progress)
         results.append(found)
         for model in found.models:
             if progress:
@@ -122,10 +125,14 @@ def _train_one(
     venue: str,
     targets: Sequence[str],
     settings: TrainSettings,
+    progress: Progress | None,
 ) -> TrainResult:
     refs = _read_all(lake, venue, (symbol,), as_of)
     try:
-        models = _train_symbol(lake, venue, symbol, as_of, targets, settings)
+        features = read_features(lake, venue, symbol, as_of)
+        data = dataset_of(features, symbol, feature_names())
+        data = replace(data, recompute=partial(_recomputed, lake, venue, data, (symbol,)))
+        models = _evaluated(data, targets, settings, progress)
     except DataError as error:
         return TrainResult(as_of, (), (), {symbol: str(error)}, ())
     _record(lake, run_name(symbol, as_of), _mark(refs, settings, targets), as_of, models)
@@ -140,6 +147,7 @@ def train_pool(
     venue: str = "binance_usdm",
     targets: Sequence[str] = TARGETS,
     settings: TrainSettings | None = None,
+    progress: Progress | None = None,
 ) -> TrainResult:
     """Train one model of each target for all symbols; see `train`.
 
@@ -151,8 +159,6 @@ def train_pool(
     if before is not None:
         return before
     refs = _read_all(lake, venue, symbols, as_of)
-    from flows.steps.models.evaluation import evaluate_target
-
     names = feature_names()
 
     def load(symbol: str) -> Dataset:
@@ -161,9 +167,7 @@ def train_pool(
 
     data, left_out = pooled(symbols, load, chosen.pool_rows)
     data = replace(data, recompute=partial(_recomputed, lake, venue, data, tuple(sorted(symbols))))
-    models = tuple(
-        _result(target, POOL, evaluate_target(data, target, chosen)) for target in targets
-    )
+    models = _evaluated(data, targets, chosen, progress)
     mark = _mark(refs, chosen, targets)
     _record(lake, run_name(POOL, as_of), mark, as_of, models, left_out)
     return TrainResult(as_of, models, refs, left_out, ())
@@ -197,23 +201,21 @@ def _mark(refs: Sequence[PartitionRef], settings: TrainSettings, targets: Sequen
     return mark_of(code, {"features": inputs, "settings": asdict(settings), "targets": targets})
 
 
-def _train_symbol(
-    lake: Lake,
-    venue: str,
-    symbol: str,
-    as_of: datetime,
+def _evaluated(
+    data: Dataset,
     targets: Sequence[str],
     settings: TrainSettings,
+    progress: Progress | None,
 ) -> tuple[ModelResult, ...]:
+    """Choose, evaluate and fit the model of each target."""
     from flows.steps.models.evaluation import evaluate_target
+    from flows.steps.models.recipe_choice import choose
 
-    features = read_features(lake, venue, symbol, as_of)
-    data = dataset_of(features, symbol, feature_names())
-    data = replace(data, recompute=partial(_recomputed, lake, venue, data, (symbol,)))
     results = []
     for target in targets:
-        evaluated = evaluate_target(data, target, settings)
-        results.append(_result(target, symbol, evaluated))
+        chosen = choose(data, target, settings, feature_groups(), time.monotonic, progress)
+        evaluated = evaluate_target(data, target, settings, chosen)
+        results.append(_result(target, data.symbol, evaluated))
     return tuple(results)
 
 
@@ -273,8 +275,28 @@ def _record(
             write_bytes(folder / name, data)
     rows = models_table(as_of, models, folder.relative_to(lake.root).as_posix())
     names = json.dumps([model.name for model in models])
+    _record_drift(lake, as_of, models)
     marks = {MARK: mark, "nocturne.models": names, _LEFT_OUT: json.dumps(dict(left_out or {}))}
     lake.write(MODELS, rows, marks, run=run)
+
+
+def _record_drift(lake: Lake, as_of: datetime, models: Sequence[ModelResult]) -> None:
+    """Write how far the last day's errors of each model lie from those of the days before."""
+    rows = [
+        {
+            "as_of": as_of,
+            "symbol": model.symbol,
+            "feature": f"errors of {model.model}",
+            "score": model.scores["drift"],
+            "limit": model.scores["drift_limit"],
+        }
+        for model in models
+        if model.scores.get("drift") is not None
+    ]
+    if rows:
+        schema = DRIFT.schema.append(pa.field("limit", pa.float64()))
+        run = f"drift-errors-{rows[0]['symbol']}-{as_of:%Y%m%dT%H%M%SZ}"
+        lake.write(DRIFT, pa.Table.from_pylist(rows, schema=schema), run=run)
 
 
 def _load_stored(lake: Lake, run: str, mark: str) -> tuple[ModelResult, ...] | None:

@@ -105,6 +105,16 @@ def test_a_model_uses_the_features_of_its_recipe_alone() -> None:
     assert model.predict(data.x[:, 4:6]).std() > 0
 
 
+@pytest.mark.parametrize(("task", "family"), CASES)
+def test_a_feature_that_is_missing_everywhere_weighs_nothing(task: Task, family: str) -> None:
+    data = sample(task)
+    x = data.x.copy()
+    x[:, 5] = np.nan
+    model = fit(Recipe(family), task, Sample(NAMES, x, data.y, data.times, 3_600_000))
+    assert np.isfinite(model.predict(x)).all()
+    assert "noise" not in model.importance()
+
+
 def test_fitting_stops_when_its_time_is_over() -> None:
     left = iter([False, False, True])
     with pytest.raises(OutOfTime):

@@ -20,7 +20,7 @@ from flows.steps.features.features import (
     relative_names,
 )
 from flows.steps.models import scores
-from flows.steps.models.dataset import BAR_MS, HORIZON_MS, Dataset, dataset_of
+from flows.steps.models.dataset import BAR_MS, HORIZON_MS, dataset_of
 from flows.steps.models.evaluation import evaluate_target
 from flows.steps.models.gate import ModelThresholds, Superiority, volatility_verdicts
 from flows.steps.models.results import ModelResult, TrainResult
@@ -34,12 +34,14 @@ from flows.steps.models.split import (
 from flows.steps.models.train import train
 from flows.steps.models.walk import fit_target
 from lake.store import Lake
-from lake.tables import MODELS
+from lake.tables import DRIFT, MODELS
 from tests.flows.candle_lake import put_checked, put_funding, sample_minutes
+from tests.flows.steps.models.made_data import noise, planted
 from trading.candles import DAY_MS, HOUR_MS
 from trading.errors import DataError, ParameterError
 from trading.models.families import Recipe, families_of, read_model
-from trading.models.linear import HAR_FEATURES, LinearModel
+from trading.models.linear import LinearModel
+from trading.models.ranks import auc
 
 START = datetime(2025, 5, 20, tzinfo=UTC)
 AS_OF = datetime(2025, 6, 14, tzinfo=UTC)
@@ -61,22 +63,6 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 @pytest.fixture(scope="module")
 def trained(lake: Lake) -> TrainResult:
     return train(lake, as_of=AS_OF, symbols=["BTCUSDT", "NONEUSDT"], settings=SETTINGS)
-
-
-def noise(days: int = 20, seed: int = 1, features: int = 6) -> Dataset:
-    """Return a data set without anything to predict, with the columns that the baselines read."""
-    random = np.random.default_rng(seed)
-    rows = days * 96
-    names = (*HAR_FEATURES, "ret_4", *(f"noise_{i}" for i in range(features)))
-    return Dataset(
-        symbol="BTCUSDT",
-        features=names,
-        times=1_746_000_000_000 // HORIZON_MS * HORIZON_MS + np.arange(rows) * BAR_MS,
-        x=random.normal(size=(rows, len(names))),
-        log_volatility=random.normal(size=rows),
-        log_return=random.normal(0, 0.004, size=rows),
-        symbols=np.zeros(rows, dtype=np.int64),
-    )
 
 
 def test_the_label_of_a_row_is_the_outcome_of_the_hour_after_its_close(lake: Lake) -> None:
@@ -167,7 +153,7 @@ def test_scores_agree_with_scikit_learn() -> None:
     random = np.random.default_rng(3)
     actual, forecast = random.normal(size=400), np.round(random.normal(size=400), 1)
     up = actual > 0.2
-    assert scores.auc(up, forecast) == pytest.approx(roc_auc_score(up, forecast), abs=1e-12)
+    assert auc(up, forecast) == pytest.approx(roc_auc_score(up, forecast), abs=1e-12)
     assert scores.r_squared(actual, forecast) == pytest.approx(r2_score(actual, forecast))
 
 
@@ -294,21 +280,6 @@ def test_a_planted_leak_raises_the_alarm() -> None:
     assert alarm.value > 0.56
 
 
-def planted(days: int = 130, seed: int = 1, *, gross: float = 0.003) -> Dataset:
-    """Return data whose last column says the sign of a return of ``gross`` in every hour."""
-    data = noise(days, seed)
-    sign = np.sign(data.column("noise_5"))
-    x = data.x.copy()
-    x[:, -1] = sign
-    some = np.arange(0, len(x), 500)
-    return replace(
-        data,
-        x=x,
-        log_return=data.log_return + gross * sign,
-        recompute=lambda: (some, x[some]),
-    )
-
-
 LONG = TrainSettings(split=SplitSettings(train_days=40, test_days=30))
 
 
@@ -396,3 +367,12 @@ def test_the_shares_of_a_models_gain_add_up_to_one() -> None:
     data = planted(60)
     model = fit_target(data, "direction_1h", Recipe())
     assert abs(sum(model.importance().values()) - 1) < 1e-4
+
+
+def test_the_drift_of_a_trained_model_is_written(lake: Lake) -> None:
+    settings = TrainSettings(split=SplitSettings(train_days=8, test_days=4))
+    found = train(lake, as_of=AS_OF, symbols=["BTCUSDT"], settings=settings)
+    rows = lake.read(DRIFT, run=f"drift-errors-BTCUSDT-{AS_OF:%Y%m%dT%H%M%SZ}").to_pylist()
+    assert [row["feature"] for row in rows] == ["errors of volatility_1h"]
+    assert rows[0]["score"] == found.models[0].scores["drift"]
+    assert rows[0]["limit"] > 1.0
