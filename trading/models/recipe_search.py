@@ -35,7 +35,7 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Trial:
+class RecipeTrial:
     """One recipe that was evaluated to its end."""
 
     number: int
@@ -47,23 +47,23 @@ class Trial:
 class SearchedRecipes:
     """All trials in their order, and how many more were broken off because time was over."""
 
-    trials: tuple[Trial, ...]
+    trials: tuple[RecipeTrial, ...]
     broken_off: int
 
     @property
-    def best(self) -> Trial:
+    def best(self) -> RecipeTrial:
         """The trial with the highest score, the first of equals."""
         return max(self.trials, key=lambda trial: (trial.found.score, -trial.number))
 
     @property
-    def others(self) -> tuple[Trial, ...]:
+    def others(self) -> tuple[RecipeTrial, ...]:
         """All trials but the best."""
         best = self.best
         return tuple(trial for trial in self.trials if trial is not best)
 
 
 Evaluate = Callable[[Recipe, Stop], Scored]
-Tell = Callable[[Trial, Trial, float], None]
+Tell = Callable[[RecipeTrial, RecipeTrial, float], None]
 """Receives the trial that ended, the best so far and the seconds that have passed."""
 
 
@@ -90,7 +90,7 @@ def search_recipes(
     study = optuna.create_study(direction="maximize", sampler=sampler)
     begin = clock()
     first = Recipe(features=tuple(name for names in groups.values() for name in names))
-    trials = [Trial(0, first, evaluate(first, lambda: False))]
+    trials = [RecipeTrial(0, first, evaluate(first, lambda: False))]
     broken_off = 0
     best = trials[0]
 
@@ -108,14 +108,14 @@ def search_recipes(
             broken_off += 1
             break
         study.tell(asked, found.score if math.isfinite(found.score) else -1e9)
-        trials.append(Trial(len(trials), recipe, found))
+        trials.append(RecipeTrial(len(trials), recipe, found))
         best = max(best, trials[-1], key=lambda trial: trial.found.score)
         if tell:
             tell(trials[-1], best, clock() - begin)
     return SearchedRecipes(tuple(trials), broken_off)
 
 
-def _proposed(trial: optuna.Trial, task: Task, groups: Mapping[str, Sequence[str]]) -> Recipe:
+def _proposed(trial: optuna.RecipeTrial, task: Task, groups: Mapping[str, Sequence[str]]) -> Recipe:
     family = trial.suggest_categorical("family", list(families_of(task)))
     chosen = [
         name
@@ -129,7 +129,7 @@ def _proposed(trial: optuna.Trial, task: Task, groups: Mapping[str, Sequence[str
     return Recipe(family, _params(trial, family), tuple(chosen or known))
 
 
-def _params(trial: optuna.Trial, family: str) -> dict[str, Any]:
+def _params(trial: optuna.RecipeTrial, family: str) -> dict[str, Any]:
     if family in ("ridge", "logistic"):
         return {"penalty": trial.suggest_float(f"{family}_penalty", 1e-3, 10.0, log=True)}
     if family == "lightgbm":

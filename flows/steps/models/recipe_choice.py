@@ -12,7 +12,7 @@ from flows.steps.models.evaluation import Chosen, daily_results, skill
 from flows.steps.models.settings import TrainSettings
 from flows.steps.models.walk import Forecast, task_of, walk
 from trading.models.families import Recipe
-from trading.models.recipe_search import Scored, Trial, search_recipes
+from trading.models.recipe_search import RecipeTrial, Scored, search_recipes
 from trading.models.trees import Stop
 
 Progress = Callable[[str], None]
@@ -46,7 +46,7 @@ def choose(
             forecasts["best"] = found
         return Scored(score, daily_results(found, target, settings))
 
-    def tell(trial: Trial, best: Trial, seconds: float) -> None:
+    def tell(trial: RecipeTrial, best: RecipeTrial, seconds: float) -> None:
         if progress:
             progress(
                 f"{named}: recipe {trial.number + 1} is {trial.recipe.family},"
