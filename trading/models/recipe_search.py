@@ -115,7 +115,7 @@ def search_recipes(
     return SearchedRecipes(tuple(trials), broken_off)
 
 
-def _proposed(trial: optuna.RecipeTrial, task: Task, groups: Mapping[str, Sequence[str]]) -> Recipe:
+def _proposed(trial: optuna.Trial, task: Task, groups: Mapping[str, Sequence[str]]) -> Recipe:
     family = trial.suggest_categorical("family", list(families_of(task)))
     chosen = [
         name
@@ -129,7 +129,7 @@ def _proposed(trial: optuna.RecipeTrial, task: Task, groups: Mapping[str, Sequen
     return Recipe(family, _params(trial, family), tuple(chosen or known))
 
 
-def _params(trial: optuna.RecipeTrial, family: str) -> dict[str, Any]:
+def _params(trial: optuna.Trial, family: str) -> dict[str, Any]:
     if family in ("ridge", "logistic"):
         return {"penalty": trial.suggest_float(f"{family}_penalty", 1e-3, 10.0, log=True)}
     if family == "lightgbm":
