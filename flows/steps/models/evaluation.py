@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 
 from flows.steps.models.dataset import HORIZON_MS, Dataset, Floats
-from flows.steps.models.gate import Superiority, direction_verdicts, volatility_verdicts
+from flows.steps.models.gate import (
+    Superiority,
+    direction_verdicts,
+    drift_verdicts,
+    volatility_verdicts,
+)
 from flows.steps.models.leakage import leak_verdict
 from flows.steps.models.scores import better_than, daily_gains, r_squared
 from flows.steps.models.settings import FoldScore, ModelLook, TrainSettings
@@ -140,8 +145,7 @@ def _evaluate_volatility(data: Dataset, settings: TrainSettings, chosen: Chosen)
         superiority=tested,
         rows=len(actual),
         limits=settings.limits,
-        drift=drift,
-    )
+    ) + drift_verdicts(drift)
     scores |= {
         "probability_better": _known(probability),
         "better_folds": float(np.mean(better)),

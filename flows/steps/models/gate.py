@@ -49,14 +49,8 @@ def volatility_verdicts(
     superiority: Superiority,
     rows: int,
     limits: ModelThresholds,
-    drift: DriftAlarm | None = None,
 ) -> tuple[GateVerdict, ...]:
-    """Return the verdicts of a volatility model: it has to beat the best simple model.
-
-    A model whose errors of the last day are unlike those before is demoted; a history that is too
-    short to tell has no such verdict.
-    """
-    today = () if drift is None else (_steady(drift),)
+    """Return the verdicts of a volatility model: it has to beat the best simple model."""
     return (
         _at_most("leak_alarm", r2, limits.volatility_leak, "out-of-sample R² {:.3f}"),
         _at_least("test_rows", float(rows), float(limits.test_rows), "{:.0f} out-of-sample rows"),
@@ -65,13 +59,18 @@ def volatility_verdicts(
             "better_folds", better_folds, limits.positive_folds, "{:.0%} of folds beat the baseline"
         ),
         *_superior(superiority, limits),
-        *today,
     )
 
 
-def _steady(drift: DriftAlarm) -> GateVerdict:
+def drift_verdicts(drift: DriftAlarm | None) -> tuple[GateVerdict, ...]:
+    """Demote a model whose errors of the last day are unlike those before.
+
+    A history that is too short to tell has no verdict.
+    """
+    if drift is None:
+        return ()
     text = f"the mean {drift.what} of the last day lies {{:.1f}} × as far off as on calm days"
-    return _at_most("drift", drift.score, drift.limit, text)
+    return (_at_most("drift", drift.score, drift.limit, text),)
 
 
 def direction_verdicts(
