@@ -176,7 +176,8 @@ def test_entries_are_sized_by_the_forecasts_of_the_releases_models(run: Run) -> 
             for name in ("made_at", "valid_until")
         )
         assert REPLAYED_FROM.timestamp() * 1000 <= made < int(str(time)) < until + 60_000
-        traced = nocturne("why", str(client_id), "--ledger", str(run.replay / "state/ledger.sqlite"))
+        ledger = str(run.replay / "state/ledger.sqlite")
+        traced = nocturne("why", str(client_id), "--ledger", ledger)
         assert f"forecast {known['model']} of {release.release_id}" in traced.stdout
     assert "     forecasts    " in run.output
     assert f"{len(intents)} of {len(intents)} entries sized by volatility_1h-" in run.output

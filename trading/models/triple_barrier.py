@@ -111,9 +111,8 @@ def label_rows(
     prepared = PreparedCandles(candles, backend, costs.funding)
     window = prepared.window()
     known = np.full(len(rows), np.nan) if atrs is None else atrs
-    none = backend.zeros(0)
     signals = Signals(
-        backend.integers(rows), backend.floats(known), none, backend.whole_zeros(0), none, none
+        backend.integers(rows), backend.floats(known), backend.zeros(0), backend.whole_zeros(0)
     )
     return _outcomes(prepared, prepared.within(signals, window), rules, window)
 
@@ -132,8 +131,6 @@ def _outcomes(
             backend.floats(atrs),
             backend.floats(levels.reshape(-1)),
             signals.exits,
-            signals.scales,
-            signals.swings,
         )
         ran = workspace.simulate(prepared, left, rules, window)
         if ran.count == 0:

@@ -17,7 +17,6 @@ from trading.jit import backends
 from trading.market.gaps import gaps_in
 from trading.metrics import SUMS_SIZE, metrics_of
 from trading.positions.exit_rules import R_DAY_END
-from trading.positions.forecasts import EntryForecasts
 from trading.simulation.engines import workspace
 from trading.simulation.layout import Signals, TradingWindow
 from trading.simulation.prepared_candles import PreparedCandles
@@ -62,13 +61,12 @@ def backtest(
     trade_from_ms: int | None = None,
     compiled: bool = True,
     every: bool = False,
-    forecasts: EntryForecasts | None = None,
 ) -> BacktestResult:
     """Simulate one parameter set candle by candle with the whole equity.
 
     Candles before ``trade_from_ms`` only warm the indicators. A candle that touches no level of the
-    position is skipped; with ``every`` none is, which changes only the time. ``forecasts`` are
-    applied to every entry (`trading.positions.forecasts`). `DataError` without candles.
+    position is skipped; with ``every`` none is, which changes only the time. `DataError` without
+    candles.
     """
     setup = Setup.of(strategy, params, candles.interval_ms)
     backend = backends.backend(compiled)
@@ -78,7 +76,6 @@ def backtest(
     seconds_compile = KernelNeeds(setup, rules, "backtest").make_ready(backend)
     started = time.perf_counter()
     signals, _ = prepared.decide(setup, bool(rules[R_DAY_END] > 0.0))
-    signals = prepared.adjusted(signals, setup, forecasts)
     ran = workspace.simulate(prepared, prepared.within(signals, window), rules, window, every=every)
     result = _result(prepared, setup.params, rules, window, ran)
     seconds = time.perf_counter() - started
@@ -116,16 +113,13 @@ def search(
     *,
     trade_from_ms: int | None = None,
     compiled: bool = True,
-    forecasts: EntryForecasts | None = None,
 ) -> SearchResult:
     """Simulate every combination of ``grid`` (each with ``fixed`` added), in the order given.
 
     The result of a combination is that of :func:`backtest`. Signals are found once for all
     combinations that share them. `ParameterError` when the grid is empty.
     """
-    searcher = Searcher(
-        strategy, candles, grid, fixed, costs, compiled=compiled, forecasts=forecasts
-    )
+    searcher = Searcher(strategy, candles, grid, fixed, costs, compiled=compiled)
     return searcher.search(trade_from_ms)
 
 
@@ -142,7 +136,6 @@ class Searcher:
         *,
         compiled: bool = True,
         threads: int | None = None,
-        forecasts: EntryForecasts | None = None,
     ) -> None:
         """See :func:`search`; sets of signals run on ``threads``, by default one per core."""
         if not grid:
@@ -156,7 +149,6 @@ class Searcher:
         self.seconds_compile = KernelNeeds(first, rules, "search").make_ready(backend)
         started = time.perf_counter()
         self.plan = SearchPlan(strategy, grid, fixed, costs, candles.interval_ms)
-        self._forecasts = forecasts
         self._signals = self._find()
         self.prepared.build_extremes()  # before threads use them
         self._seconds = time.perf_counter() - started
@@ -180,11 +172,7 @@ class Searcher:
 
         missing = [place for place, signals in enumerate(found) if signals is None]
         _in_threads(decide, missing, self._threads)
-        return [
-            self.prepared.adjusted(signals, group.setup, self._forecasts)
-            for signals, group in zip(found, groups, strict=True)
-            if signals is not None
-        ]
+        return [signals for signals in found if signals is not None]
 
     def search(
         self,

@@ -29,17 +29,13 @@ class DeciderBuffers(NamedTuple):
 class Signals(NamedTuple):
     """Rows on which entries and exits were decided, ascending, and what each entry came with.
 
-    ``levels`` is empty where the strategy gives its entries none. ``scales`` has the share of its
-    size that each entry takes, ``swings`` the move behind its leverage; without forecasts both are
-    empty.
+    ``levels`` is empty where the strategy gives its entries none.
     """
 
     entries: list[int]
     atrs: Buffer
     levels: Buffer
     exits: list[int]
-    scales: Buffer
-    swings: Buffer
 
 
 class SignalSink(NamedTuple):

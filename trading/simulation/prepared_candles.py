@@ -15,7 +15,6 @@ from trading.jit.backends import Backend, Kernel
 from trading.jit.compile_errors import explained
 from trading.market.funding import FundingRates, owed_by
 from trading.market.rows import BLOCK, WIDE, Extremes, rows_of
-from trading.positions.forecasts import EntryForecasts
 from trading.simulation.engines import level_search
 from trading.simulation.layout import (
     LEVELS_WIDTH,
@@ -87,12 +86,7 @@ class PreparedCandles:
         backend, size = self.backend, len(self.candles)
         levels = backend.empty(LEVELS_WIDTH * size if setup.strategy.own_levels else 0)
         room = Signals(
-            backend.whole_empty(size),
-            backend.empty(size),
-            levels,
-            backend.whole_empty(size),
-            backend.zeros(0),
-            backend.zeros(0),
+            backend.whole_empty(size), backend.empty(size), levels, backend.whole_empty(size)
         )
         sink = SignalSink(
             room, backend.whole_zeros(2), backend.empty(OUT_SIZE * size if stream else 0)
@@ -107,27 +101,7 @@ class PreparedCandles:
             room.atrs[:entered],
             room.levels[: LEVELS_WIDTH * entered],
             room.exits[:left],
-            room.scales,
-            room.swings,
         ), sink.stream
-
-    def adjusted(self, signals: Signals, setup: Setup, forecasts: EntryForecasts | None) -> Signals:
-        """Return ``signals`` with ``forecasts`` applied to the entries."""
-        if forecasts is None or not forecasts.use.is_on or len(signals.entries) == 0:
-            return signals
-        rows: Integers = np.asarray(signals.entries, dtype=np.int64)
-        closes = self.candles.open_time[rows] + self.candles.interval_ms
-        prices, atrs = self.candles.close[rows], np.asarray(signals.atrs, dtype=np.float64)
-        found = forecasts.applied(closes, prices, atrs, setup.filter_ms, self.backend)
-        made = np.asarray(found.made) > 0.0
-        floats, levels = self.backend.floats, np.asarray(signals.levels, dtype=np.float64)
-        if len(levels):
-            levels = levels.reshape(-1, LEVELS_WIDTH)[made].reshape(-1)
-        atrs, scales, swings = (
-            floats(np.asarray(column)[made]) for column in (found.atrs, found.scales, found.swings)
-        )
-        entries = self.backend.integers(rows[made])
-        return Signals(entries, atrs, floats(levels), signals.exits, scales, swings)
 
     def scan(self, setups: Sequence[Setup]) -> list[Signals | None]:
         """Signals of each setup, found in one pass for all that differ in one parameter.
@@ -165,14 +139,7 @@ class PreparedCandles:
         )
         for i, end, count in zip(bare, ends.tolist(), counts.tolist(), strict=True):
             own = entries[end - count : end]
-            found[i] = Signals(
-                own,
-                backend.zeros(count),
-                backend.zeros(0),
-                backend.whole_zeros(0),
-                backend.zeros(0),
-                backend.zeros(0),
-            )
+            found[i] = Signals(own, backend.zeros(count), backend.zeros(0), backend.whole_zeros(0))
 
     def within(self, signals: Signals, window: TradingWindow) -> Signals:
         """Those of ``signals`` that can be acted on in ``window``."""
@@ -182,12 +149,7 @@ class PreparedCandles:
         if len(levels) > 0:
             levels = levels[LEVELS_WIDTH * entries.start : LEVELS_WIDTH * entries.stop]
         return Signals(
-            signals.entries[entries],
-            signals.atrs[entries],
-            levels,
-            signals.exits[exits],
-            signals.scales[entries],
-            signals.swings[entries],
+            signals.entries[entries], signals.atrs[entries], levels, signals.exits[exits]
         )
 
     def horizons(self, signals: Signals, window: TradingWindow, day_bound: bool) -> Horizons:

@@ -20,14 +20,7 @@ from trading.simulation.engines.plain_trades import plain_ends as ends
 from trading.simulation.engines.plain_trades import plain_lives as lives
 from trading.simulation.engines.plain_trades import plain_misses as misses
 from trading.simulation.engines.plain_trades import plain_pays as pays
-from trading.simulation.engines.trade_log import (
-    count_trade,
-    exit_from,
-    horizon_of,
-    keep_trade,
-    scaled_growth,
-    size_scale,
-)
+from trading.simulation.engines.trade_log import count_trade, exit_from, horizon_of, keep_trade
 from trading.simulation.layout import ClosedTrade, Record, RowSpan, Signals, Tape
 from trading.simulation.signals import day_turn
 
@@ -109,8 +102,7 @@ def simulate(tape: Tape, rules: Buffer, life: Buffer, record: Record, every: boo
         held = RowSpan(entered, left)
         closed, growth = ends(life, rules, code, rows, held, record, first_fill)
         paid = pays(life, rules, tape.owed, entered, left, record.fills, first_fill)
-        scale = size_scale(signals, s)
-        growth, paid = scaled_growth(growth - paid, scale), scale * paid
+        growth -= paid
         count_trade(record, window, 0, growth, left - entered + 1, rows.times[left])
         keep_trade(record, count, life, ClosedTrade(entered, left, code, closed, growth, paid))
         count += 1

@@ -31,14 +31,7 @@ from trading.simulation.engines.staged_trades import (
     mean_exit,
     staged_paid,
 )
-from trading.simulation.engines.trade_log import (
-    count_trade,
-    exit_from,
-    keep_trade,
-    scaled_growth,
-    size_scale,
-    time_limit,
-)
+from trading.simulation.engines.trade_log import count_trade, exit_from, keep_trade, time_limit
 from trading.simulation.layout import ClosedTrade, Horizons, JumpTape, Opening, Record, RowSpan
 from trading.simulation.signals import day_turn, ends_day
 
@@ -83,8 +76,7 @@ def trade_plain(tape: JumpTape, rules: Buffer, c: int, position: Buffer, record:
         market = market_at_end(rows, row, left, code)
         closed, growth = plain_end(position, rules, at, code, market)
         paid = plain_paid(position, rules, at, tape.owed, row, left)
-        scale = size_scale(signals, s)
-        growth, paid = scaled_growth(growth - paid, scale), scale * paid
+        growth -= paid
         count_trade(record, window, c, growth, left - row + 1, rows.times[left])
         keep_trade(record, count, position, ClosedTrade(row, left, code, closed, growth, paid))
         count += 1
@@ -157,8 +149,7 @@ def trade_staged(tape: JumpTape, rules: Buffer, c: int, life: Buffer, record: Re
         span = RowSpan(first, horizon)
         left, code, e = live_by_jumps(life, rules, at, tape, span, e, record.fills)
         paid = staged_paid(life, tape.owed, row, record.fills, first_fill)
-        scale = size_scale(signals, s)
-        growth, paid = scaled_growth(1.0 + life[CASH] - paid, scale), scale * paid
+        growth = 1.0 + life[CASH] - paid
         closed = mean_exit(life, record.fills, first_fill)
         count_trade(record, window, c, growth, left - row + 1, rows.times[left])
         keep_trade(record, count, life, ClosedTrade(row, left, code, closed, growth, paid))

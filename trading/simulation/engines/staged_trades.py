@@ -103,17 +103,16 @@ def enter_life(
     stop, target = own_level(signals, s, 1), own_level(signals, s, 2)
     worth = rules[at + R_CAPITAL] * opening.equity
     atr = signals.atrs[s]
-    swing = signals.swings[s] if len(signals.swings) > 0 else atr
     if sizes_by_risk(rules, at):
         begin_life(
-            life, rules, at, Entry(side, price, 1.0, atr, stop, target, opening.time, worth, swing)
+            life, rules, at, Entry(side, price, 1.0, atr, stop, target, opening.time, worth, atr)
         )
         quantity = size_by_risk(life, rules, at, 1.0, rules[at + R_SIZE_SHARE], fee, slip)
     whole = quantity
     quantity = capped_quantity(quantity, quantity * price * planned * worth, rules[at + R_MOST])
     if quantity < whole:
         life[BOUND_BY] = BY_BRACKETS
-    entry = Entry(side, price, quantity, atr, stop, target, opening.time, worth, swing)
+    entry = Entry(side, price, quantity, atr, stop, target, opening.time, worth, atr)
     begin_life(life, rules, at, entry)
     note_risk(life, rules, at, 1.0, fee, slip)
 

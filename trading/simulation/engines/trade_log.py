@@ -9,14 +9,7 @@ from trading.metrics import SUMS_SIZE, sums_trade
 from trading.positions.exit_rules import R_DAY_END, R_TIME_EXIT
 from trading.positions.lifecycle import BOUND_BY, RISK_TAKEN, RISK_WANTED, SPENT
 from trading.positions.position import ENTRY, SIDE
-from trading.simulation.layout import (
-    PRICES_WIDTH,
-    TRADE_WIDTH,
-    ClosedTrade,
-    Record,
-    Signals,
-    TradingWindow,
-)
+from trading.simulation.layout import PRICES_WIDTH, TRADE_WIDTH, ClosedTrade, Record, TradingWindow
 from trading.simulation.signals import ends_day
 
 
@@ -77,18 +70,6 @@ def horizon_of(rows: Rows, rules: Buffer, at: int, row: int, window: TradingWind
         over = day_horizon(rows, last_of_day(rows.times, row), window.base_ms)
         last = min(last, over)
     return time_limit(rows, rules, at, row, last, window.base_ms)
-
-
-@kernel
-def size_scale(signals: Signals, s: int) -> float:
-    """Return the share of its size that entry ``s`` takes."""
-    return signals.scales[s] if len(signals.scales) > 0 else 1.0
-
-
-@kernel
-def scaled_growth(growth: float, scale: float) -> float:
-    """Return what a trade multiplies the equity by if it takes ``scale`` of its size."""
-    return growth if scale == 1.0 else 1.0 + scale * (growth - 1.0)
 
 
 @kernel
