@@ -318,6 +318,7 @@ def test_the_committed_schedules_are_in_utc_and_name_no_machine_path() -> None:
     assert {s["cron"] for s in schedules} == {
         "15 0 * * *",
         "8 0 * * *",
+        "1-59/15 * * * *",
         "2-59/15 * * * *",
         "5 */4 * * *",
         "*/15 * * * *",
