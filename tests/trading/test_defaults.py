@@ -67,6 +67,7 @@ DEFAULTS: dict[type, dict[str, float]] = {
         "risk_distance": 0.0,
         "planned": 1.0,
         "size_share": 1.0,
+        "forecast_share": 1.0,
         "age_s": 0.0,
     },
     EvidenceSize: {"share": 1.0},
