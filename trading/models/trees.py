@@ -76,7 +76,7 @@ class TreeModel:
     def predict(self, x: Floats) -> Floats:
         """Return a forecast for each row of ``x`` [row, feature]; for a chance its log odds."""
         raw = self.booster.predict(x, num_threads=1, raw_score=True)
-        trees = np.asarray(raw, dtype=np.float64)
+        trees = np.asarray(raw, dtype=np.float64) / self._divisor
         return trees if self.offset is None else trees + self.offset.predict(x, self.features)
 
     def importance(self) -> dict[str, float]:
@@ -90,7 +90,12 @@ class TreeModel:
         forecast they add up to the trees' part.
         """
         values = self.booster.predict(x, num_threads=1, pred_contrib=True)
-        return np.asarray(values, dtype=np.float64)[:, :-1]
+        return np.asarray(values, dtype=np.float64)[:, :-1] / self._divisor
+
+    @property
+    def _divisor(self) -> int:
+        """What LightGBM's raw sums are divided by: a forest forecasts the mean of its trees."""
+        return int(self.booster.num_trees()) if "\naverage_output\n" in self.text else 1
 
 
 def fit_trees(

@@ -39,6 +39,23 @@ def test_a_model_finds_what_is_there_on_rows_it_has_not_seen(task: Task, family:
     assert np.corrcoef(forecast, unseen.y)[0, 1] > 0.35
 
 
+@pytest.mark.parametrize("family", families_of("level"))
+def test_a_level_is_forecast_in_its_own_units(family: str) -> None:
+    model = fit(Recipe(family), "level", sample("level"))
+    unseen = sample("level", seed=3)
+    errors = unseen.y - model.predict(unseen.x)
+    assert float(np.mean(errors**2)) < 0.6 * float(unseen.y.var())
+
+
+def test_a_forest_forecasts_the_mean_of_its_trees() -> None:
+    data = sample("level")
+    model = fit(Recipe("forest"), "level", data)
+    assert isinstance(model, TreeModel)
+    assert model.offset is not None
+    trees = model.predict(data.x) - model.offset.predict(data.x, model.features)
+    assert trees == pytest.approx(model.booster.predict(data.x), abs=1e-9)
+
+
 @pytest.mark.parametrize(("task", "family"), CASES)
 def test_the_file_alone_forecasts_the_same_to_the_last_bit(task: Task, family: str) -> None:
     data = sample(task)
