@@ -117,7 +117,9 @@ def _series(
     if is_volatility:
         values = np.exp(values)
     made_ms, end_ms = round(made.timestamp() * 1000), round(as_of.timestamp() * 1000)
-    usual = _usual(values[times <= made_ms], card["symbol"]) if is_volatility else None
+    # Features come by whole months: the span is cut here.
+    before = (times <= made_ms) & (times > made_ms - USUAL_OVER.total_seconds() * 1000)
+    usual = _usual(values[before], card["symbol"]) if is_volatility else None
     recent = (times > end_ms - HISTORY.total_seconds() * 1000) & (times < valid_ms)
     # A forecast of a bar before the release was made did not exist then.
     recent &= times >= made_ms

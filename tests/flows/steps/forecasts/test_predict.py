@@ -12,6 +12,7 @@ import pytest
 
 from flows.steps.features.bars import build_bars
 from flows.steps.features.features import build_features, features_known_at, read_features
+from flows.steps.forecasts import predict
 from flows.steps.forecasts.predict import LEAST_ROWS, due_at, feature_rows, make_forecasts
 from flows.steps.forecasts.publish import publish_forecasts
 from flows.steps.models.dataset import HORIZON_MS, dataset_of
@@ -110,6 +111,19 @@ def test_every_forecast_is_the_models_own_on_what_was_known_then(
     assert len(before) > LEAST_ROWS
     usual = float(np.median(np.exp(model.predict(x[before]))))
     assert series.usual == pytest.approx(usual, rel=1e-5)
+
+
+def test_the_usual_volatility_is_that_of_the_last_days_before_the_release(
+    published: Lake, model: FittedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "USUAL_OVER", timedelta(days=2))
+    made = make_forecasts(published, as_of=DUE, symbols=["BTCUSDT"], venue=VENUE)
+    assert made.forecasts is not None
+    times, x = feature_rows(read_features(published, VENUE, "BTCUSDT", MADE), NAMES)
+    last = times > (MADE - timedelta(days=2)).timestamp() * 1000
+    assert int(last.sum()) == 192
+    expected = float(np.median(np.exp(model.predict(x[last]))))
+    assert made.forecasts.series[0].usual == pytest.approx(expected, rel=1e-5)
 
 
 def feature_times(lake: Lake) -> list[int]:
