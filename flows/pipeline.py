@@ -187,12 +187,14 @@ def _need_candles(request: FlowRequest) -> None:
     )
 
 
-def _featured(run: StepRunner, symbols: Sequence[str]) -> tuple[str, ...]:
+def _featured(
+    run: StepRunner, symbols: Sequence[str], step: FlowStep[..., Any] = tasks.FEATURES
+) -> tuple[str, ...]:
     """Build bars, structures and, for models, features; return the symbols that have bars."""
     built = run.each("bars", tasks.BARS, symbols).good_keys()
     run.each("structures", tasks.STRUCTURES, built)
     if run.request.settings.models:
-        featured = run.each("features", tasks.FEATURES, built).good_keys()
+        featured = run.each("features", step, built).good_keys()
         run.call("cross_section", tasks.UNIVERSE)
         run.call("relative", tasks.RELATIVE, featured)
     return built
@@ -276,9 +278,9 @@ def validate(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     return run.finish("validate", f"{len(checked)} symbols passed: {', '.join(checked)}")
 
 
-def fresh_features(run: StepRunner) -> tuple[str, ...]:
+def fresh_features(run: StepRunner, step: FlowStep[..., Any] = tasks.FEATURES) -> tuple[str, ...]:
     """Build bars and features of the symbols that pass their checks; return the symbols."""
-    return _featured(run, _checked(run))
+    return _featured(run, _checked(run), step)
 
 
 def features(engine: FlowEngine, request: FlowRequest) -> FlowResult:
@@ -353,8 +355,7 @@ def scan(engine: FlowEngine, request: FlowRequest) -> FlowResult:
 
 def export_ledger(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     """Copy the executor's ledger into the lake; without a ledger there is nothing to do."""
-    run = StepRunner(engine, request)
-    settings = request.settings
+    run, settings = StepRunner(engine, request), request.settings
     if settings.ledger_source.is_file and not settings.ledger.is_file():
         return run.finish("export_ledger", f"there is no ledger yet at {settings.ledger}")
     exported = run.call("export", tasks.EXPORT)
@@ -364,8 +365,7 @@ def export_ledger(engine: FlowEngine, request: FlowRequest) -> FlowResult:
 
 def parity(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     """Compare the last whole day of live trading with its replay; without a ledger, nothing."""
-    run = StepRunner(engine, request)
-    settings = request.settings
+    run, settings = StepRunner(engine, request), request.settings
     if settings.ledger_source.is_file and not settings.ledger.is_file():
         return run.finish("parity", f"there is no ledger yet at {settings.ledger}")
     run.call("export", tasks.EXPORT)

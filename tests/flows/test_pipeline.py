@@ -18,7 +18,7 @@ from flows.hosting.launch import launch
 from flows.pipeline import FlowResult
 from lake.releases import read_current, read_release
 from lake.store import Lake
-from lake.tables import FEATURES, QUARANTINE, RELATIVE
+from lake.tables import DRIFT, FEATURES, QUARANTINE, RELATIVE
 from tests.flows.sample import AS_OF, break_prices, write_sample, write_settings
 from tests.lake.ingest.broken_files import BROKEN, LINK, write_broken
 from trading.errors import DataError, ParameterError, SettingsError
@@ -236,3 +236,20 @@ def test_outcomes_keep_the_order_of_their_keys() -> None:
     engine = PlainEngine("test", 4, [].append)
     outcomes = engine.each(FlowStep("name", str.lower), list("DCBA"))
     assert [outcome.value for outcome in outcomes] == list("dcba")
+
+
+@pytest.mark.slow
+def test_forecasts_build_features_and_leave_drift_to_the_night(tmp_path: Path) -> None:
+    write_sample(tmp_path / "sample", ("BTCUSDT",))
+    (tmp_path / "work").mkdir()
+    result = launch(
+        "signals",
+        FlowArguments(AS_OF, tmp_path / "lake", tmp_path / "sample", ("BTCUSDT",)),
+        settings=write_settings(tmp_path, models=True),
+        server="none",
+        say=lambda _: None,
+    )
+    assert result.message.startswith("no forecast: ")
+    lake = Lake(tmp_path / "lake")
+    assert lake.has(FEATURES, symbol="BTCUSDT")
+    assert not lake.has(DRIFT)
