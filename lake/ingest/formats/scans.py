@@ -30,6 +30,8 @@ _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 _METATRADER_ORDER = ("date", "time", *CANDLES[1:])
 # Lines above the header: the address of the site, or a remark.
 _REMARKS = ("http://", "https://", "#")
+_FEWEST_NAMES = 3
+"""Columns that a header names; a remark does not."""
 
 
 def format_of(path: Path) -> str:
@@ -78,7 +80,7 @@ def _scan_csv(source: Path | bytes, *, numbers: bool = True) -> pl.LazyFrame:
         head = source[: 1 << 16]
     lines = head.decode("utf-8", "ignore").removeprefix("\ufeff").lstrip().split("\n", 9)
     remarks = 0
-    while remarks < len(lines) - 1 and lines[remarks].startswith(_REMARKS):
+    while remarks < len(lines) - 1 and _is_remark(lines[remarks]):
         remarks += 1
     first = lines[remarks]
     separator = max(_SEPARATORS, key=first.count)
@@ -140,6 +142,12 @@ def _tail(path: Path) -> bytes:
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(1 << 16)
+
+
+def _is_remark(line: str) -> bool:
+    """Whether a line is above the header; a header may begin with #, too."""
+    names = {plain(name) for name in re.split(r"[,;\t|]", line)}
+    return line.startswith(_REMARKS) and len(names & KNOWN_NAMES) < _FEWEST_NAMES
 
 
 def _is_utf8(head: bytes) -> bool:

@@ -445,3 +445,15 @@ def test_a_float32_does_not_make_a_candle_impossible(
         pl.col(column).cast(pl.Float32), pl.col("open_time").cast(pl.Int64)
     ).write_parquet(path)
     assert len(read_candles(path)) == 240
+
+
+def test_a_header_that_begins_with_a_hash_names_its_columns(tmp_path: Path) -> None:
+    path = tmp_path / "BTCUSDT.csv"
+    path.write_text(
+        "# made by hand, prices in USDT\n"
+        "# date,close,open,high,low,volume\n"
+        "2025-01-01 00:00:00,101,100,102,99,5\n"
+    )
+    found = read_candles(path)
+    (row,) = zip(found.open, found.high, found.low, found.close, found.volume, strict=True)
+    assert row == (100.0, 102.0, 99.0, 101.0, 5.0)
