@@ -158,7 +158,7 @@ def write_forecasts(root: Path, forecasts: Forecasts) -> str:
         if before == forecasts:
             return "unchanged"
         write_bytes(root / FORECASTS, canonical(document) + b"\n")
-    return f"valid until {iso(forecasts.valid_until)}"
+    return f"valid until {iso(forecasts.valid_until)}" if forecasts.series else "none is valid"
 
 
 def read_forecasts(root: Path) -> Forecasts | None:

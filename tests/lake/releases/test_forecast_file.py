@@ -53,6 +53,11 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert read_forecasts(tmp_path) == forecasts()
 
 
+def test_a_file_without_forecasts_claims_no_validity(tmp_path: Path) -> None:
+    nothing = forecasts().model_copy(update={"series": ()})
+    assert write_forecasts(tmp_path, nothing) == "none is valid"
+
+
 def test_publishing_again_changes_nothing_and_older_ones_never_win(tmp_path: Path) -> None:
     write_forecasts(tmp_path, forecasts())
     before = (tmp_path / FORECASTS).stat().st_mtime_ns
