@@ -177,7 +177,8 @@ class TrainingSettings(BaseModel):
     """How much the models learn from; see `docs/learning.md`.
 
     Beyond ``pool_above`` symbols one model is trained for all, on at most ``pool_rows`` rows. With
-    ``search_minutes`` each model's family, parameters and features are searched for so long.
+    ``search_minutes`` each model's family, parameters and features are searched for so long; both
+    models of a symbol have to be trained within the two hours of their step.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -187,7 +188,7 @@ class TrainingSettings(BaseModel):
     pool_rows: int = Field(default=400_000, ge=10_000, le=10_000_000)
     volatility_family: Literal["har", "ridge", "lightgbm", "forest"] = "lightgbm"
     direction_family: Literal["ridge", "logistic", "lightgbm", "forest"] = "lightgbm"
-    search_minutes: float = Field(default=0.0, ge=0, le=1440)
+    search_minutes: float = Field(default=0.0, ge=0, le=50)
 
 
 class ValidationSettings(BaseModel):

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
+from pydantic import ValidationError
 
+from flows.settings import MODEL_TARGETS, TrainingSettings
 from flows.steps.models.evaluation import Chosen, evaluate_target
 from flows.steps.models.recipe_choice import choose
 from flows.steps.models.settings import TrainSettings
 from flows.steps.models.split import SplitSettings
 from flows.steps.models.superiority import superiority
+from flows.tasks import TRAIN
 from tests.flows.steps.models.made_data import noise
 from trading.candles import DAY_MS
 from trading.models.linear import HAR_FEATURES
@@ -61,3 +65,10 @@ def test_errors_of_the_last_day_are_in_the_drift_table_and_can_demote() -> None:
         assert verdict.passed is passed
         assert evaluated.scores["drift"] == verdict.value
         assert "of the last day lies" in verdict.text
+
+
+def test_a_search_that_outlasts_the_step_of_the_training_is_refused() -> None:
+    longest = TrainingSettings(search_minutes=50).search_minutes
+    assert len(MODEL_TARGETS) * 60 * longest < TRAIN.timeout_s
+    with pytest.raises(ValidationError, match="less than or equal to 50"):
+        TrainingSettings(search_minutes=60)
