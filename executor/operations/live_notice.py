@@ -48,9 +48,10 @@ def announce_first_week(services: Services, trading_state: TradingState) -> None
     try:
         services.first_week = read_first_week(services.settings)
     except SettingsError as error:
-        trading_state.block("golive", str(error))
-        log.error("no entries: %s", error)
-        services.alerts.send("no entries", why=str(error))
+        why = f"{error}, then start the executor again"
+        trading_state.block("golive", why)
+        log.error("no entries: %s", why)
+        services.alerts.send("no entries", why=why)
         return
     share = services.first_week.share_at(services.clock.now_ms())
     if share < 1:

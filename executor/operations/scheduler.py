@@ -119,11 +119,14 @@ class Scheduler:
     async def look_at_first_week(self) -> None:
         """Say when the capped days after `nocturne golive` have ended; they end by themselves."""
         services = self._services
-        capped = services.first_week.share_at(services.clock.now_ms()) < 1
+        week = services.first_week
+        capped = week.share_at(services.clock.now_ms()) < 1
         if self._was_capped and not capped:
             log.warning("the first week is over: full limits")
             services.alerts.send("first week over: full limits")
-            services.emit(EventType.CONFIG_CHANGED, changes={"first week": "over"}, by="time")
+            # Old and new value by name, as of any setting: the parity of live days reads them.
+            changes = {"first_week": (str(week.share), "1")}
+            services.emit(EventType.CONFIG_CHANGED, changes=changes, by="time")
         self._was_capped = capped
 
     async def recover(self) -> None:

@@ -6,6 +6,7 @@ import itertools
 from decimal import Decimal
 from pathlib import Path
 
+import orjson
 import pytest
 
 from executor.builder import Executor
@@ -79,7 +80,8 @@ async def test_without_a_confirmation_live_enters_nothing_and_says_so(tmp_path: 
         assert not executor.trading_state.entries
         executor.trading_state.resume()
         assert not executor.trading_state.entries
-        assert "nocturne golive" in str(said.titled("no entries"))
+        (said_once,) = said.titled("no entries")
+        assert "run `nocturne golive`, then start the executor again" in str(said_once)
 
 
 async def test_the_end_of_the_week_is_said_once(tmp_path: Path) -> None:
@@ -102,6 +104,10 @@ async def test_the_end_of_the_week_is_said_once(tmp_path: Path) -> None:
             await scheduler.look_at_first_week()
         assert len(said.titled("first week over: full limits")) == 1
         assert status.collect()["first_week"] is None
+        (event,) = executor.services.ledger._db.execute(
+            "select type, time, data from events where type = 'config_changed'"
+        )
+        assert orjson.loads(event["data"])["changes"] == {"first_week": ["0.10", "1"]}
         assert services.risk == services.settings.risk
 
 
