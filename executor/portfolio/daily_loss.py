@@ -135,7 +135,8 @@ class DailyLossLimit:
 
     def _latch(self, asset: str) -> None:
         loss, limit = self._loss(asset), self._limit
-        self._services.ledger.set_meta(f"day_limit_reached:{asset}", str(self._day))
+        # Not the day that began last: a wallet that lost everything begins no new one.
+        self._services.ledger.set_meta(f"day_limit_reached:{asset}", str(self._today()))
         self._services.emit(
             EventType.DAILY_LOSS_LIMIT_REACHED, loss=f"{loss:.4f}", limit=str(limit), asset=asset
         )

@@ -15,7 +15,17 @@ from executor.operations.status import Status
 from executor.risk.pre_trade import check_entry
 from executor.settings import RiskSettings
 from executor.venues.faults import Rejected
-from tests.executor.fakes import BTC, BTCUSDT, MINUTE, USDT, FakeVenue, executor_on, settled, signal
+from tests.executor.fakes import (
+    BTC,
+    BTCUSDT,
+    MINUTE,
+    USDT,
+    FakeVenue,
+    Said,
+    executor_on,
+    settled,
+    signal,
+)
 from tests.executor.test_decisions import ACCOUNT, REQUEST
 from trading.candles import DAY_MS, HOUR_MS
 
@@ -148,3 +158,17 @@ async def test_the_limit_of_yesterday_closes_nothing_today(tmp_path: Path) -> No
         assert executor.daily_loss.reached("USDT")
         executor.services.clock.observe(DAY_MS)
         assert not executor.daily_loss.reached("USDT")
+
+
+async def test_a_wallet_that_lost_everything_reaches_the_limit_of_the_next_day_once(
+    tmp_path: Path,
+) -> None:
+    async with executor_on(tmp_path, FakeVenue()) as executor:
+        said = executor.services.alerts = Said()
+        executor.daily_loss.check_all()
+        executor.portfolio.balances[USDT] = Balance(Decimal(0), Decimal(0))
+        executor.services.clock.observe(DAY_MS)
+        for _ in range(3):
+            executor.daily_loss.check_all()
+        assert executor.daily_loss.reached("USDT")
+        assert len(said.titled("daily loss limit reached")) == 1
