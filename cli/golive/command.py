@@ -62,7 +62,10 @@ def golive(
     elif wrong:
         typer.echo(f"\n{wrong} wrong: nothing was confirmed")
     elif confirmed:
-        typer.echo(f"\n{confirmed}\nnext: nocturne executor run --settings {settings}")
+        typer.echo(
+            f"\n{confirmed}\nnext (an executor that runs already has to start again):"
+            f" nocturne executor run --settings {settings}"
+        )
     if wrong:
         raise typer.Exit(1)
 

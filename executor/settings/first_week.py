@@ -98,7 +98,7 @@ def read_first_week(settings: Settings) -> FirstWeek:
         raise SettingsError("live trading was not confirmed; run `nocturne golive`") from None
     except (OSError, ValueError, KeyError, TypeError, InvalidOperation) as error:
         raise SettingsError(f"{path} cannot be read ({error}); run `nocturne golive`") from error
-    if not 0 < found.share <= 1:
+    if not found.share.is_finite() or not 0 < found.share <= 1:
         raise SettingsError(f"{path} has share {found.share}; run `nocturne golive`")
     for name, value in _scope(settings).items():
         if content.get(name) != value:

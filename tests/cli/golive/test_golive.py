@@ -284,8 +284,10 @@ def test_a_confirmation_holds_for_its_account_and_venues_alone(well: tuple[Path,
         changed.write_text(file.read_text().replace(old, new))
         with pytest.raises(SettingsError, match="confirmed with another"):
             read_first_week(load_settings(changed))
-    (settings.paths.state / "golive.json").write_text("{")
-    with pytest.raises(SettingsError, match="cannot be read"):
-        read_first_week(settings)
+    content = (settings.paths.state / "golive.json").read_text()
+    for damaged, words in (("{", "cannot be read"), (content.replace("0.10", "NaN"), "share NaN")):
+        (settings.paths.state / "golive.json").write_text(damaged)
+        with pytest.raises(SettingsError, match=words):
+            read_first_week(settings)
     assert revoke(settings)
     assert not revoke(settings)
