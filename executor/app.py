@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -253,7 +252,7 @@ class App:
         symbols = x.rollout.listed(x.rollout.symbols(release))
         x.feed.start_at(symbols, self._services.clock.now_ms())
         await x.market.set_symbols(frozenset(symbols))
-        await until_answered(partial(x.shock.restore, symbols))
+        await x.shock.start(symbols)
         await x.rollout.start(release)
         return symbols
 

@@ -6,12 +6,15 @@ import logging
 import statistics
 from collections import deque
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from executor.bus.events import ClosedCandle, Event, EventType
 from executor.model import InstrumentId
 from executor.services import Services
 from executor.venues.faults import VenueFaultError
+from executor.venues.retry import until_answered
 from trading.candles import MINUTE_MS
+from trading.errors import VenueError
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +58,14 @@ class MarketShock:
         self._services.ledger.set_meta(LIFTED_AT, str(self._services.clock.now_ms()))
         self._closes.clear()
         self._store(0)
+
+    async def start(self, symbols: Sequence[InstrumentId]) -> None:
+        """Restore the window; what the exchange does not tell must not keep positions unguarded."""
+        try:
+            await until_answered(partial(self.restore, symbols))
+        except VenueError as error:
+            # The first candle of each instrument that is missing asks again.
+            log.error("the last moves of the market are not known: %s", error)
 
     async def restore(self, symbols: Iterable[InstrumentId]) -> None:
         """Fill the window of these instruments, and compare the market's move with the limit."""

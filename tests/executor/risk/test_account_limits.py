@@ -219,6 +219,31 @@ async def test_a_move_that_began_before_a_restart_is_a_shock_after_it(tmp_path: 
         assert executor.shock.pauses_for_s == 0.0
 
 
+class Refusing(Remembering):
+    """A venue that refuses to tell the candles of BTCUSDT, once."""
+
+    async def klines(
+        self, symbol: InstrumentId, interval: str, start_ms: int, end_ms: int
+    ) -> list[Candle]:
+        self.asked = [*getattr(self, "asked", []), symbol]
+        if self.asked.count(BTCUSDT) == 1 and symbol == BTCUSDT:
+            raise Rejected("code -1122: Invalid symbol status.")
+        return await super().klines(symbol, interval, start_ms, end_ms)
+
+
+async def test_candles_that_are_refused_do_not_keep_the_executor_from_starting(
+    tmp_path: Path,
+) -> None:
+    venue, risk = Refusing(50_000, 47_500), {"shock_move": "0.05"}
+    async with executor_on(tmp_path, venue, risk=risk) as executor:
+        await executor.shock.start([BTCUSDT, ETHUSDT])
+        assert executor.shock.pauses_for_s == 0.0
+        executor.subscribe_market()
+        candle_closed(executor, BTCUSDT, 2, 47_400.0)
+        await settled(executor)
+        assert executor.shock.pauses_for_s > 0
+
+
 async def test_a_new_instrument_brings_its_window_with_its_first_candle(tmp_path: Path) -> None:
     venue, risk = Remembering(50_000, 47_500), {"shock_move": "0.05"}
     async with executor_on(tmp_path, venue, risk=risk) as executor:
