@@ -168,8 +168,10 @@ def test_a_clock_that_is_off_is_wrong(
     well: tuple[Path, Any], sandbox: Sandbox, seconds: int
 ) -> None:
     sandbox.fault("skew", seconds=seconds)
-    assert set(wrong(well[0])) == {CLOCK}
-    assert f"{seconds:+d}." in wrong(well[0])[CLOCK]
+    found = wrong(well[0])
+    assert set(found) == {CLOCK}
+    # Half of the answer's time is in it: on a busy machine a few tenths.
+    assert float(found[CLOCK].split()[0]) == pytest.approx(seconds, abs=5)
 
 
 @pytest.mark.parametrize(
