@@ -29,9 +29,20 @@ RULES = "3"
 """Version of how models are fitted and traded; another one is another hypothesis."""
 
 
-def model_hypothesis(target: str) -> Hypothesis:
-    """Return the hypothesis that a target is with its present features."""
-    return Hypothesis("model", target, RULES, key_of(features=list(feature_names()))[:16])
+def model_hypothesis(target: str, settings: ResearchSettings) -> Hypothesis:
+    """Return the hypothesis that a target is with its present features and way of fitting.
+
+    Another family, or a search of recipes in its place, is another hypothesis: it must not pass
+    by the p-values of the one before.
+    """
+    training = settings.training
+    families: dict[str, str] = {
+        "volatility_1h": training.volatility_family,
+        "direction_1h": training.direction_family,
+    }
+    family = "searched" if training.search_minutes > 0.0 else families[target]
+    key = key_of(features=list(feature_names()), family=family)
+    return Hypothesis("model", target, RULES, key[:16])
 
 
 def looks_for_training(
@@ -44,7 +55,7 @@ def looks_for_training(
     known = tuple(look for look in read_looks(lake) if look.as_of < as_of)
     found = {}
     for target in MODEL_TARGETS:
-        hypothesis = model_hypothesis(target)
+        hypothesis = model_hypothesis(target, settings)
         own = [look for look in known if look.hypothesis == hypothesis.id]
         if own and as_of - own[-1].as_of < timedelta(days=NEW_DAYS):
             last = own[-1]
@@ -76,7 +87,7 @@ def record_model_looks(
         if looks[target].p_values is not None:
             continue
         known = read_looks(lake)
-        hypothesis = model_hypothesis(target)
+        hypothesis = model_hypothesis(target, settings)
         if may_look(known, hypothesis, as_of) and p_values[target]:
             look = _look(hypothesis, known, as_of, settings, p_values[target], tested)
             record_look(lake, look)

@@ -55,6 +55,20 @@ def test_between_looks_the_models_are_not_tested_again(lake: Lake) -> None:
     assert (second.look, second.alpha) == (2, pytest.approx(SHARE / 6))
 
 
+@pytest.mark.parametrize("change", [{"direction_family": "ridge"}, {"search_minutes": 5.0}])
+def test_another_way_of_fitting_does_not_pass_by_the_last_p_values(
+    lake: Lake, change: dict[str, object]
+) -> None:
+    night(lake, 0, 0.0001)
+    training = WITH_MODELS.training.model_copy(update=change)
+    changed = WITH_MODELS.model_copy(update={"training": training})
+    look = looks_for_training(lake, as_of=later(1), settings=changed, tested=2)["direction_1h"]
+    assert look.p_values is None
+    assert look.alpha < SHARE / 2 / 2  # the second look of the target
+    (second, *_) = night(lake, 1, 0.2, changed)
+    assert (second.name, second.look) == ("direction_1h", 2)
+
+
 def test_a_repeated_night_tests_with_the_same_threshold_and_spends_nothing(lake: Lake) -> None:
     before = looks_for_training(lake, as_of=AS_OF, settings=WITH_MODELS, tested=2)
     night(lake, 0, 0.2)
