@@ -64,7 +64,21 @@ def secure_door(behind: str, certificate: Path) -> Iterator[str]:
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner, outer = await asyncio.open_connection(address.hostname, address.port)
-        await asyncio.gather(pump(reader, outer), pump(inner, writer), return_exceptions=True)
+        try:
+            await asyncio.gather(pump(reader, outer), pump(inner, writer), return_exceptions=True)
+        finally:
+            for end in (outer, writer):
+                end.transport.abort()
+
+    async def leave() -> None:
+        """End every connection, so that none outlives its loop."""
+        server.close()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        for _ in range(5):  # a transport that was aborted closes in the next rounds of the loop
+            await asyncio.sleep(0)
 
     server = loop.run_until_complete(asyncio.start_server(forward, "127.0.0.1", 0, ssl=context))
     thread = threading.Thread(target=loop.run_forever)
@@ -72,10 +86,7 @@ def secure_door(behind: str, certificate: Path) -> Iterator[str]:
     try:
         yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
+        asyncio.run_coroutine_threadsafe(leave(), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        server.close()
-        loop.run_until_complete(asyncio.sleep(0))
         loop.close()

@@ -170,8 +170,8 @@ def test_a_clock_that_is_off_is_wrong(
     sandbox.fault("skew", seconds=seconds)
     found = wrong(well[0])
     assert set(found) == {CLOCK}
-    # Half of the answer's time is in it: on a busy machine a few tenths.
-    assert float(found[CLOCK].split()[0]) == pytest.approx(seconds, abs=5)
+    # A request on a busy machine takes its time: the offset is known to half of that.
+    assert float(found[CLOCK].split()[0]) == pytest.approx(seconds, abs=5.0)
 
 
 @pytest.mark.parametrize(
