@@ -53,7 +53,7 @@ class BaseExchange(Generic[E, H]):
 
     engine: E
     feeds: Mapping[str, SymbolFeed]
-    credentials: Mapping[str, Credentials]
+    credentials: dict[str, Credentials]
     ledger: ExchangeLedger
     clock: MarketClock
     limits: RateLimits

@@ -130,7 +130,7 @@ class ServedVenue(Protocol):
     ledger: ExchangeLedger
     limits: RateLimits
     faults: Faults
-    credentials: Mapping[str, Credentials]
+    credentials: dict[str, Credentials]
     requests: int
     strict: bool
     microseconds: bool

@@ -141,7 +141,7 @@ class _Shared:
 
     settings: SandboxSettings
     clock: MarketClock
-    credentials: Mapping[str, Credentials]
+    credentials: dict[str, Credentials]
     faults: Faults
     ledger: ExchangeLedger
     changes: StateChanges

@@ -207,19 +207,18 @@ class Control:
             raise ControlError(
                 400, f"a key is {{account, key, secret}}; {error} is missing"
             ) from None
-        for venue in self._venues.all:
-            if made.account not in {known.account for known in venue.credentials.values()}:
-                raise ControlError(404, f"there is no account {made.account!r}")
-            venue.credentials = {**venue.credentials, made.key: made}
+        # The account stays when its last key has gone.
+        if any(made.account not in venue.engine.core.accounts for venue in self._venues.all):
+            raise ControlError(404, f"there is no account {made.account!r}")
+        self._exchange.credentials[made.key] = made  # one table for all venues and their tokens
         return _answer({"keys": sorted(self._exchange.credentials)})
 
     async def revoke_key(self, request: ApiRequest) -> Response:
         """Refuse a key from now on: ``{key}``."""
-        key = _body(request).get("key")
+        key = str(_body(request).get("key", ""))
         if key not in self._exchange.credentials:
             raise ControlError(404, f"there is no key {key!r}")
-        for venue in self._venues.all:
-            venue.credentials = {k: v for k, v in venue.credentials.items() if k != key}
+        del self._exchange.credentials[key]
         return _answer({"keys": sorted(self._exchange.credentials)})
 
     async def clear_faults(self, request: ApiRequest) -> Response:

@@ -51,12 +51,12 @@ class Access:
     _asked: dict[str, int] = field(default_factory=dict)
     _windows: dict[str, RateWindow] = field(default_factory=dict)
     _revoked: set[str] = field(default_factory=set)
+    numbers: dict[str, str] = field(init=False)
 
-    @property
-    def numbers(self) -> dict[str, str]:
-        """The account numbers (CANO): 50000001 and on, in the order of the accounts."""
+    def __post_init__(self) -> None:
+        """Number the accounts (CANO): 50000001 and on; keys that come and go change no number."""
         names = dict.fromkeys(c.account for c in self.credentials.values())
-        return {name: str(FIRST_NUMBER + place) for place, name in enumerate(names)}
+        self.numbers = {name: str(FIRST_NUMBER + place) for place, name in enumerate(names)}
 
     def of_app(self, key: str, secret: str) -> Credentials:
         """Return the credentials of an app; refuse a wrong key or secret."""
