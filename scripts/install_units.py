@@ -7,6 +7,7 @@ the written ones name yours. Nothing is started.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 SOURCES = PROJECT / "config" / "systemd"
 HOME = "/opt/nocturne"
 FOLDER = Path("lib/systemd/system")
+PLACES = re.compile(rf"{HOME}(/state)?\b")
 PRIVATE = ("/home", "/root", "/run/user")
 """Folders that ``ProtectHome=yes`` hides from a service."""
 
@@ -27,8 +29,9 @@ def write_units(prefix: Path, home: Path, user: str, state: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for source in sorted(SOURCES.glob("*.service")):
-        text = source.read_text(encoding="utf-8").replace(f"{HOME}/state", str(state))
-        text = text.replace(HOME, str(home)).replace("User=nocturne\n", f"User={user}\n")
+        text = source.read_text(encoding="utf-8").replace("User=nocturne\n", f"User={user}\n")
+        # In one pass: a folder may itself begin with the one that it replaces.
+        text = PLACES.sub(lambda found: str(state if found[1] else home), text)
         if any(Path(home).is_relative_to(private) for private in PRIVATE):
             text = text.replace("ProtectHome=yes", "ProtectHome=read-only")
         target = folder / source.name
@@ -57,9 +60,12 @@ def main(arguments: list[str] | None = None) -> int:
     for path in written:
         print(f"wrote {path}")
     print(
-        f"\nnext, as root (the user {options.user} owns {state}):\n"
+        f"\nnext, as root (the user {options.user} writes into these folders alone):\n"
         f"  useradd --system --home-dir {home} --shell /usr/sbin/nologin {options.user}\n"
         f"  install -d -o {options.user} -m 700 {state}\n"
+        f"  install -d -o {options.user} {home / '.work'} {home / 'data_lake'}\n"
+        f"  chown -R {options.user} {state} {home / '.work'} {home / 'data_lake'}\n"
+        f"  chown {options.user} {settings.parent / '.env'}\n"
         "  systemctl daemon-reload\n"
         "  systemctl enable --now nocturne-executor nocturne-dashboard"
         " nocturne-prefect-server nocturne-prefect-worker"

@@ -24,11 +24,21 @@ needs_systemd = pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is n
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an installation, with the programs of this one."""
+    folder = tmp_path_factory.mktemp("home")
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Path:
     """The folder into which the units were written."""
     prefix = tmp_path_factory.mktemp("prefix")
+    options = ["--prefix", str(prefix), "--home", str(home), "--user", "trader"]
     done = subprocess.run(
-        [sys.executable, "scripts/install_units.py", "--prefix", str(prefix), "--user", "trader"],
+        [sys.executable, "scripts/install_units.py", *options],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -38,13 +48,15 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return prefix / "lib" / "systemd" / "system"
 
 
-def test_every_process_has_its_unit_with_this_installations_paths(installed: Path) -> None:
+def test_every_process_has_its_unit_with_this_installations_paths(
+    installed: Path, home: Path
+) -> None:
     found = {path.stem: path.read_text(encoding="utf-8") for path in installed.iterdir()}
     assert sorted(found) == list(UNITS)
     for name, text in found.items():
         assert "/opt/nocturne" not in text, name
         assert "User=trader\n" in text, name
-        assert f"ExecStart={ROOT}/.venv/bin/" in text, name
+        assert f"ExecStart={home}/.venv/bin/" in text, name
 
 
 @needs_systemd
@@ -112,3 +124,9 @@ def test_a_home_below_home_stays_visible_to_its_services(tmp_path: Path) -> None
         text = unit.read_text(encoding="utf-8")
         assert "ProtectHome=read-only" in text
         assert "/opt" not in text
+    beside = Path("/opt/nocturne-2")
+    for unit in write_units(tmp_path, beside, "trader", beside / "state"):
+        text = unit.read_text(encoding="utf-8")
+        assert "ExecStart=/opt/nocturne-2/.venv/bin/" in text
+        assert "/opt/nocturne/" not in text
+        assert "/opt/nocturne-2-2" not in text
