@@ -29,7 +29,7 @@ from tests.postgres import Server
 from tests.waiting import until
 
 BIN = Path(sys.executable).parent
-READY_S = 120.0
+READY_S = 300.0
 
 
 def free_port() -> int:
@@ -169,7 +169,7 @@ def here(tmp_path: Path) -> Iterator[Here]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2_400)
 def test_the_services_start_in_the_order_of_compose_and_end_on_sigterm(here: Here) -> None:
     started = []
     with ExitStack() as stack:
