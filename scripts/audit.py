@@ -70,12 +70,20 @@ def main(arguments: list[str] | None = None) -> int:
     current = [one for one in accepted if one.until >= today]
     worst = CLEAN
     for lock in LOCKS:
-        done = subprocess.run(
-            command(PROJECT / lock, current, options.tool),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                command(PROJECT / lock, current, options.tool),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            print(
+                f"error: {error.filename} is not installed; run `pip install uv`, or name another"
+                " command of pip-audit with --tool",
+                file=sys.stderr,
+            )
+            return MISTAKE
         lines = done.stdout.strip().splitlines()
         # Without a database pip-audit ends well: it skips every package, each with a line.
         skipped = sum(SKIPPED in line for line in lines)
