@@ -18,7 +18,7 @@ from tests.waiting import until
 
 LISTENING = "0A"
 SPAN = (utc("2025-06-18T12:00"), 3.0)
-START_S = 90.0
+START_S = 300.0
 
 
 def free_port() -> int:
