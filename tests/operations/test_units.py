@@ -62,15 +62,35 @@ def test_every_process_has_its_unit_with_this_installations_paths(
 @needs_systemd
 @pytest.mark.parametrize("name", UNITS)
 def test_a_unit_is_valid(installed: Path, name: str) -> None:
+    assert faults(installed / f"{name}.service") == []
+
+
+@needs_systemd
+@pytest.mark.parametrize(
+    ("setting", "broken"),
+    [("ExecStart=/", "ExecStart=/nowhere/"), ("[Service]\n", "[Service]\nRestrt=always\n")],
+)
+def test_a_unit_that_could_not_start_would_be_found(
+    installed: Path, tmp_path: Path, setting: str, broken: str
+) -> None:
+    text = (installed / "nocturne-executor.service").read_text(encoding="utf-8")
+    unit = tmp_path / "nocturne-broken.service"
+    unit.write_text(text.replace(setting, broken, 1), encoding="utf-8")
+    assert faults(unit) != []
+
+
+def faults(unit: Path) -> list[str]:
+    """What systemd finds wrong with a unit of ours.
+
+    Units of the machine itself are loaded, too: what they lack is not ours.
+    """
     done = subprocess.run(
-        [str(ANALYZE), "verify", "--man=no", str(installed / f"{name}.service")],
+        [str(ANALYZE), "verify", "--man=no", str(unit)],
         capture_output=True,
         text=True,
         check=False,
     )
-    # Units of the machine itself are loaded, too: what they lack is not ours.
-    ours = [line for line in done.stderr.splitlines() if "nocturne" in line]
-    assert ours == []
+    return [line for line in done.stderr.splitlines() if "nocturne" in line]
 
 
 @needs_systemd
