@@ -12,8 +12,16 @@ from executor.ledger.reader import LedgerPlace, open_reading
 from trading.candles import DAY_MS
 
 Record = dict[str, Any]
+_RESTING = (
+    "coalesce((select cast(max(trigger_price) as double precision) from orders"
+    " where position_id = positions.id and leg = '{leg}'"
+    " and status in ('accepted', 'partly_filled')), {level}) as {level}"
+)
+"""The level of the order that rests at the exchange; before it does, the one of the signal."""
 _POSITIONS = (
-    "select id, symbol, strategy, side, quantity, entry_price, stop_price, target_price,"
+    "select id, symbol, strategy, side, quantity, entry_price,"
+    f" {_RESTING.format(leg='sl', level='stop_price')},"
+    f" {_RESTING.format(leg='tp', level='target_price')},"
     " leverage, opened_at, protected_at, release_id, realized_pnl, fees"
     " from positions where status not in ('closed', 'void') order by opened_at"
 )

@@ -60,6 +60,39 @@ def test_positions_show_side_quantity_and_stop(
     assert row.split()[1:6] == ["BTCUSDT", "long", "0.010", "100.0", "97.5"]
 
 
+@pytest.mark.parametrize(
+    ("status", "stop"), [("accepted", "98.25"), ("partly_filled", "98.25"), ("cancelled", "97.5")]
+)
+def test_the_stop_is_the_one_that_rests_at_the_exchange(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    ledger: Path,
+    status: str,
+    stop: str,
+) -> None:
+    rest(ledger, "sl", "98.25", status)
+    rest(ledger, "tp", "110.5", status)
+    assert run(monkeypatch, "positions", "--ledger", ledger, "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert str(row["stop_price"]) == stop
+    assert row["target_price"] == (None if status == "cancelled" else 110.5)
+
+
+def rest(ledger: Path, leg: str, trigger: str, status: str) -> None:
+    """Write an order that protects the open position."""
+    row = {
+        "client_id": f"n1-{leg}", "key": "k", "leg": leg, "n": 0, "position_id": 1,
+        "symbol": "BTCUSDT", "strategy": "breakout", "release_id": "R-abcdefgh",
+        "bar_time": NOON, "side": "SELL", "kind": "STOP_MARKET", "trigger_price": trigger,
+        "reduce_only": 1, "close_position": 1, "status": status, "created_at": NOON,
+        "updated_at": NOON,
+    }  # fmt: skip
+    with sqlite3.connect(ledger) as database:
+        columns, marks = ", ".join(row), ", ".join("?" * len(row))
+        database.execute(f"insert into orders ({columns}) values ({marks})", tuple(row.values()))
+    database.close()
+
+
 def test_trades_come_newest_first_and_net_of_fees(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ledger: Path
 ) -> None:
