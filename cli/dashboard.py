@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def run(
     from dashboard.app import DashboardSettings
     from dashboard.password import read_hash
     from dashboard.server import serve
-    from executor.operations.control_socket import call
+    from executor.operations.control_socket import call, follow
     from executor.runtime.systemd import notify
     from executor.settings import load_settings
     from lake.ledger_database import LedgerSource
@@ -49,6 +50,7 @@ def run(
             paths.state, paths.published, stored, str(settings), port=port, ledger=ledger
         ),
         control,
+        partial(follow, paths.state),
         notify,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -18,7 +18,8 @@ from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from dashboard.controls import ACTIONS, Control, perform
-from dashboard.guard import COOKIE, Guard
+from dashboard.executor_feed import Follow
+from dashboard.guard import COOKIE, LOGIN_NEEDED, Guard
 from dashboard.live import LiveState
 from dashboard.password import matches
 from dashboard.releases import release_part
@@ -26,6 +27,19 @@ from dashboard.sessions import LONGEST_S, LoginSession, Sessions, Throttle, same
 from lake.ledger_database import LedgerSource
 
 PAGES = {"": "Now", "trades": "Trades", "research": "Research", "control": "Control", "log": "Log"}
+ALWAYS = ("executor", "spoken")
+PARTS = {
+    "": (*ALWAYS, "facts", "equity", "positions"),
+    "trades": (*ALWAYS, "trades"),
+    "research": ALWAYS,
+    "control": ALWAYS,
+    "log": (*ALWAYS, "log"),
+}
+"""What is live on each page."""
+UNKNOWN_PAGE = 4404
+"""Code that closes the WebSocket of a page that does not exist."""
+TAKEN_WITHIN_S = 10.0
+"""A viewer that takes no message for this long is cut off."""
 ASSETS = {".css": "text/css", ".js": "text/javascript"}
 LARGEST_FORM = 4096
 
@@ -54,13 +68,18 @@ class DashboardSettings:
 class Dashboard:
     """The application with its sessions and its live state."""
 
-    def __init__(self, settings: DashboardSettings, control: Control | None = None) -> None:
+    def __init__(
+        self,
+        settings: DashboardSettings,
+        control: Control | None = None,
+        follow: Follow | None = None,
+    ) -> None:
         self._settings = settings
         self._control = control
         self._sessions = Sessions(time.monotonic)
         self._throttle = Throttle(time.monotonic)
         self._hashing = asyncio.Lock()
-        self._live = LiveState(settings.state, settings.ledger)
+        self._live = LiveState(settings.state, settings.ledger, follow)
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("dashboard"),
             autoescape=True,
@@ -74,7 +93,7 @@ class Dashboard:
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:
             yield
-            self._live.close()
+            await self._live.close()
 
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
         app.add_middleware(Guard, sessions=self._sessions, hosts=self._settings.allowed_hosts)
@@ -83,7 +102,8 @@ class Dashboard:
         app.post("/logout")(self._logout)
         app.post("/control/{command}")(self._act)
         app.get("/static/{path:path}")(self._asset)
-        app.websocket("/live")(self._follow)
+        app.websocket("/live/{page}")(self._follow)
+        app.websocket("/live/")(self._follow)
         app.get("/{page}")(self._page)
         app.get("/")(self._page)
         return app
@@ -157,16 +177,21 @@ class Dashboard:
             return Response(status_code=404)
         return Response(folder.joinpath(*parts).read_bytes(), media_type=kind)
 
-    async def _follow(self, socket: WebSocket) -> None:
+    async def _follow(self, socket: WebSocket, page: str = "") -> None:
         await socket.accept()
+        if page not in PARTS:
+            await socket.close(code=UNKNOWN_PAGE)
+            return
         try:
-            async for message in self._live.follow():
-                if self._sessions.find(socket.cookies.get(COOKIE)) is None:
-                    await socket.close(code=4401)
-                    return
-                await socket.send_text(orjson.dumps(message, default=str).decode())
-        except (WebSocketDisconnect, RuntimeError):
-            return  # the viewer went away
+            async with aclosing(self._live.follow(PARTS[page])) as messages:
+                async for message in messages:
+                    if self._sessions.find(socket.cookies.get(COOKIE)) is None:
+                        await socket.close(code=LOGIN_NEEDED)
+                        return
+                    async with asyncio.timeout(TAKEN_WITHIN_S):
+                        await socket.send_text(orjson.dumps(message, default=str).decode())
+        except (WebSocketDisconnect, RuntimeError, TimeoutError):
+            return  # the viewer went away, or takes nothing
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -24,7 +24,7 @@ MOST_POINTS = 2000
 QUERIES = {
     "open": "select * from positions where closed_at is null order by opened_at",
     "closed": "select * from positions where closed_at is not null order by closed_at desc limit ?",
-    "events": "select time, type, symbol, data from events"
+    "events": "select id, time, type, symbol, data from events"
     " where type <> 'candle_closed' order by time desc, rowid desc limit ?",
     # Wallets of one currency add up; the curve is that of the first by name.
     "equity": "select time, sum(equity) as equity from equity"
@@ -43,6 +43,9 @@ AGAIN_S = 5.0
 LIMITS = {"closed": MOST_TRADES, "events": MOST_EVENTS, "equity": MOST_POINTS}
 
 
+NO_ROWS: Mapping[str, Sequence[Row]] = {name: () for name in QUERIES}
+
+
 class LedgerReader:
     """The rows that the dashboard shows; empty without a ledger."""
 
@@ -52,7 +55,9 @@ class LedgerReader:
         self._opened: tuple[int, int] | None = None
         self._version: int | None = None
         self._ask_at = 0.0
-        self._rows: dict[str, Sequence[Row]] = {name: () for name in QUERIES}
+        self._rows = NO_ROWS
+        self.problem = ""
+        """Why the rows may be older than the ledger; empty while they are not."""
 
     def read(self) -> Mapping[str, Sequence[Row]]:
         """Return the rows by name; the same object while the ledger has not changed."""
@@ -65,9 +70,11 @@ class LedgerReader:
         if version != self._version:
             try:
                 self._rows = _all_rows(connection)
-            except sqlite3.OperationalError:
-                return self._rows  # busy, or not all of its tables are there yet: ask again soon
-            self._version = version
+            except sqlite3.OperationalError as error:
+                # Busy, or not all of its tables are there yet: it is asked again soon.
+                self.problem = f"the ledger is not read: {error}"
+                return self._rows
+            self._version, self.problem = version, ""
         return self._rows
 
     def _read_database(self) -> Mapping[str, Sequence[Row]]:
@@ -82,8 +89,10 @@ class LedgerReader:
                     copy.row_factory = sqlite3.Row
                     self._rows = _all_rows(copy)
                 self._version = version
+            self.problem = ""
         except DataError as error:
-            log.warning("the ledger is not read: %s", error)
+            self.problem = f"the ledger is not read: {error}"
+            log.warning("%s", self.problem)
             self._ask_at = time.monotonic() + AGAIN_S
         return self._rows
 

@@ -1,83 +1,125 @@
-"""Live data: one snapshot for all viewers, and to each the parts that changed.
+"""Live data: one reading of the executor for all viewers, and to each of them what changed.
 
-A viewer gets the whole snapshot with a number first, then the changed parts with the next numbers.
-A viewer that is slow gets the newest state instead of every step; the executor waits for nobody.
+The executor pushes; after each push the ledger is read. A viewer gets the whole state first, then
+numbered changes. One that is slow gets the newest state instead of every step, and one that takes
+nothing is cut off; the executor waits for nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import time
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dashboard.ledger_reader import LedgerReader
+from dashboard.changes import changed_parts
+from dashboard.executor_feed import ExecutorFeed, Follow, StatusReading
+from dashboard.ledger_reader import NO_ROWS, LedgerReader
 from dashboard.snapshot import open_positions, snapshot, strategies
 from lake.ledger_database import LedgerSource
 
-EVERY_S = 0.4
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.5
+"""How often the ledger is looked at when nothing is pushed; what has not changed costs nothing."""
+PAUSE_S = 0.1
+"""Between two readings: at most ten a second, however much is pushed."""
+ALIVE_EVERY_S = 1.0
+"""How often a viewer hears something: it knows then that it is not stale."""
 
 
 class LiveState:
     """Reads ledger and status while somebody looks, and tells each viewer what changed."""
 
-    def __init__(self, state: Path, ledger: LedgerSource | None = None) -> None:
-        self._status_file = state / "status.json"
+    def __init__(
+        self, state: Path, ledger: LedgerSource | None = None, follow: Follow | None = None
+    ) -> None:
+        self._woken = asyncio.Event()
+        self._feed = ExecutorFeed(state / "status.json", follow, self._woken.set)
         self._ledger = LedgerReader(ledger or LedgerSource(str(state / "ledger.sqlite")))
-        self._parts: dict[str, Any] = {}
-        self._number = 0
-        self._changed: dict[str, int] = {}
+        self._parts = self._nothing()
         self._reading = asyncio.Lock()
-        self._read_at = 0.0
+        self._viewers: set[asyncio.Event] = set()
+        self._tasks: list[asyncio.Task[None]] = []
 
-    async def current(self) -> dict[str, Any]:
-        """Return the newest snapshot with its number."""
-        await self._refresh()
-        return {"number": self._number, "parts": self._parts}
-
-    async def follow(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield the snapshot, then whatever changed since the last message, for ever."""
-        first = await self.current()
-        seen = first["number"]
-        yield first
-        while True:
-            await asyncio.sleep(EVERY_S)
+    async def follow(self, names: Sequence[str]) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield these parts whole, then what changed since the last message, for ever."""
+        changed = asyncio.Event()
+        self._viewers.add(changed)
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(work) for work in (self._feed.run(), self._turn())]
+        try:
             await self._refresh()
-            changes = {name: self._parts[name] for name, at in self._changed.items() if at > seen}
-            seen = self._number
-            # An empty message is a sign of life: the page knows that it is not stale.
-            yield {"number": seen, "parts": changes}
+            seen, number = self._chosen(names), 0
+            yield {"number": number, "parts": seen}
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ALIVE_EVERY_S):
+                        await changed.wait()
+                changed.clear()
+                before, seen = seen, self._chosen(names)
+                number += 1
+                yield {"number": number, "changes": changed_parts(before, seen)}
+        finally:
+            self._viewers.discard(changed)
+            if not self._viewers:
+                await self._rest()
+
+    def _chosen(self, names: Sequence[str]) -> dict[str, Any]:
+        return {name: self._parts[name] for name in names}
+
+    async def _turn(self) -> None:
+        """Read after each push, and now and then."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._woken.wait()
+            self._woken.clear()
+            await self._refresh()
+            await asyncio.sleep(PAUSE_S)
 
     async def _refresh(self) -> None:
         async with self._reading:
-            if time.monotonic() - self._read_at < EVERY_S / 2:
-                return
-            parts = await asyncio.to_thread(self._read)
-            self._read_at = time.monotonic()
-            changed = [name for name, part in parts.items() if self._parts.get(name) != part]
-            if changed:
-                self._number += 1
+            try:
+                parts = await asyncio.to_thread(self._read)
+            except Exception as error:
+                # The page must not look right while it stands still.
+                log.exception("the state is not read")
+                parts = self._parts | {"executor": _unreadable(error)}
+            if parts != self._parts:
                 self._parts = parts
-                self._changed |= dict.fromkeys(changed, self._number)
+                for viewer in self._viewers:
+                    viewer.set()
+
+    def _read(self) -> dict[str, Any]:
+        return snapshot(self._ledger.read(), self._feed.read(), self._ledger.problem)
+
+    @staticmethod
+    def _nothing() -> dict[str, Any]:
+        return snapshot(NO_ROWS, StatusReading(None, 0.0, None), "")
 
     async def controllable(self) -> dict[str, Any]:
         """Return the open positions and the strategies that a command can name."""
         async with self._reading:
-            rows, status = await asyncio.to_thread(lambda: (self._ledger.read(), self._status()))
+            rows: Mapping[str, Any] = await asyncio.to_thread(self._ledger.read)
+        status = self._feed.read().values
         return {"positions": open_positions(rows), "strategies": strategies(rows, status)}
 
-    def _read(self) -> dict[str, Any]:
-        return snapshot(self._ledger.read(), self._status(), time.time())
+    async def _rest(self) -> None:
+        """Stop reading until somebody looks again."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _status(self) -> dict[str, Any] | None:
-        try:
-            found: dict[str, Any] = json.loads(self._status_file.read_bytes())
-        except (OSError, ValueError):
-            return None
-        return found
-
-    def close(self) -> None:
-        """Close the ledger."""
+    async def close(self) -> None:
+        """End the tasks and close the ledger."""
+        await self._rest()
         self._ledger.close()
+
+
+def _unreadable(error: Exception) -> dict[str, str]:
+    more = f"The dashboard cannot read the state ({type(error).__name__}: {error})."
+    return {"tone": "bad", "text": "This page stands still", "more": more}

@@ -9,12 +9,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dashboard.executor_feed import StatusReading
 from trading.candles import DAY_MS
 
 Row = Mapping[str, Any]
 Cell = dict[str, Any]
 
-STALE_S = 20.0
+STALE_S = 2.5
+"""An executor that pushes is heard each second; the mark is there three seconds after the last."""
+SILENT_S = 20.0
 NOT_RESTING = frozenset(
     {"intent", "sent", "unknown", "filled", "cancelled", "expired", "rejected", "dead"}
 )
@@ -27,18 +30,22 @@ TRADE_HEAD = ["Closed", "Symbol", "Strategy", "Side", "Entry", "Exit", "After fe
 LOG_HEAD = ["Time", "Event", "Symbol", "What"]
 
 
-def snapshot(rows: Mapping[str, Sequence[Row]], status: Row | None, now_s: float) -> dict[str, Any]:
+def snapshot(
+    rows: Mapping[str, Sequence[Row]], reading: StatusReading, problem: str
+) -> dict[str, Any]:
     """Return everything by the name under which a page shows it.
 
-    ``status`` is the executor's own (`status.json`) or None; ``now_s`` is wall time.
+    ``problem`` says why the rows may be old; empty while they are not.
     """
+    status = reading.values
     return {
-        "executor": executor_state(status, now_s),
+        "executor": executor_state(reading, problem),
+        "spoken": newest_trade(rows),
         "facts": facts(rows, status),
         "equity": equity_panel(rows["equity"]),
         "positions": table(POSITION_HEAD, position_rows(rows, status)),
-        "trades": table(TRADE_HEAD, [trade_row(row) for row in rows["closed"]]),
-        "log": table(LOG_HEAD, [log_row(row) for row in rows["events"]]),
+        "trades": table(TRADE_HEAD, [[row["id"], trade_row(row)] for row in rows["closed"]]),
+        "log": table(LOG_HEAD, [[row["id"], log_row(row)] for row in rows["events"]]),
     }
 
 
@@ -47,8 +54,8 @@ def cell(value: Any, unit: str = "text", tone: str = "") -> Cell:
     return {"value": value, "unit": unit, "tone": tone}
 
 
-def table(head: list[str], rows: list[list[Cell]]) -> dict[str, Any]:
-    """Return a table."""
+def table(head: list[str], rows: list[list[Any]]) -> dict[str, Any]:
+    """Return a table of rows, each a unique key and its cells."""
     return {"head": head, "rows": rows}
 
 
@@ -57,21 +64,45 @@ def signed_tone(value: float) -> str:
     return "good" if value > 0 else "bad" if value < 0 else ""
 
 
-def executor_state(status: Row | None, now_s: float) -> dict[str, Any]:
+def executor_state(reading: StatusReading, problem: str = "") -> dict[str, Any]:
     """Say whether the executor runs, and why nothing would trade if so."""
+    status, age_s = reading.values, reading.age_s
     if status is None:
-        return {"tone": "bad", "text": "No executor has run here yet.", "more": ""}
-    age = max(0.0, now_s - float(status.get("timestamp", 0)) / 1000)
-    state = str(status.get("status", "unknown"))
-    if state != "stopped" and age > STALE_S:
-        more = "Orders rest at the exchange; look at the process now."
-        return {"tone": "bad", "text": f"Silent for {round(age)} s", "more": more}
+        return {"tone": "bad", "text": "No executor has run here yet.", "more": _sentence(problem)}
+    state, resting = str(status.get("status", "unknown")), "Orders rest at the exchange; "
+    if state != "stopped" and reading.pushed is False:
+        more = f"{resting}it was heard {round(age_s)} s ago: look at the process now."
+        return {"tone": "bad", "text": "The executor does not answer", "more": more}
+    if state != "stopped" and age_s > SILENT_S:
+        more = f"{resting}look at the process now."
+        return {"tone": "bad", "text": f"Silent for {round(age_s)} s", "more": more}
     mode, release = status.get("mode", ""), status.get("release") or "no release"
     text = f"{state.replace('_', ' ')} · {mode} · {release}"
     reason = status.get("entries_off_because")
     more = "" if status.get("entries") else f"No entries: {reason or status.get('halt')}."
     tone = "bad" if state == "stopped" else "good" if status.get("entries") else "warn"
+    if problem:
+        return {"tone": "bad", "text": text, "more": _sentence(problem)}
+    if reading.pushed and age_s > STALE_S:
+        return {"tone": "warn", "text": f"stale {round(age_s)} s · {text}", "more": more}
     return {"tone": tone, "text": text, "more": more}
+
+
+def _sentence(problem: str) -> str:
+    return f"{problem[:1].upper()}{problem[1:]}." if problem else ""
+
+
+def newest_trade(rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
+    """Say what was opened or closed last, for those who listen to the page."""
+    done = [(int(row["opened_at"]), "opened", row) for row in rows["open"]]
+    done += [(int(row["closed_at"]), "closed", row) for row in rows["closed"][:1]]
+    if not done:
+        return {"key": "", "text": ""}
+    _, what, row = max(done, key=lambda one: one[0])
+    text = f"{row['symbol']} {what} by {row['strategy']}"
+    if what == "closed":
+        text += f", {float(row['realized_pnl']) - float(row['fees']):+.2f} after fees"
+    return {"key": f"{what}-{row['id']}", "text": text}
 
 
 def facts(rows: Mapping[str, Sequence[Row]], status: Row | None) -> list[dict[str, Any]]:
@@ -137,12 +168,12 @@ def trigger_cell(position: Row, orders: Sequence[Row], leg: str) -> Cell:
     return cell(float(order["trigger_price"] or 0.0), "price")
 
 
-def position_rows(rows: Mapping[str, Sequence[Row]], status: Row | None) -> list[list[Cell]]:
+def position_rows(rows: Mapping[str, Sequence[Row]], status: Row | None) -> list[list[Any]]:
     """Show the open positions with the prices that the executor last named."""
     held = (status or {}).get("positions", ())
     prices = {(one["venue"], one["symbol"]): one.get("price") for one in held}
     return [
-        position_row(row, rows["stops"], prices.get((row["venue"], row["symbol"])))
+        [row["id"], position_row(row, rows["stops"], prices.get((row["venue"], row["symbol"])))]
         for row in rows["open"]
     ]
 

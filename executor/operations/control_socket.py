@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 Command = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 Follow = Callable[[], AsyncGenerator[dict[str, Any], None]]
 WATCH = "watch"
+WATCH_REQUEST = json.dumps({"command": WATCH}).encode() + b"\n"
+LONGEST_LINE = 2**24
+"""Bytes of one update: a status grows with the positions."""
 TIMEOUT_S = 30.0
 TAKEN_WITHIN_S = 10.0
 """A watcher that takes nothing for this long is cut off."""
@@ -141,10 +144,31 @@ def watch(state: Path) -> Iterator[dict[str, Any]]:
                 client.connect(address)
         except OSError as error:
             raise _nobody(state, error) from error
-        client.sendall(json.dumps({"command": WATCH}).encode() + b"\n")
+        client.sendall(WATCH_REQUEST)
         with client.makefile("rb") as lines:
             for line in lines:
                 yield orjson.loads(line)
+
+
+async def follow(state: Path) -> AsyncGenerator[dict[str, Any], None]:
+    """Yield like `watch`, on an event loop; an update that the end of the executor tore is dropped.
+
+    Raises:
+        SettingsError: none is running there.
+    """
+    try:
+        with _address(state) as address:
+            reader, writer = await asyncio.open_unix_connection(address, limit=LONGEST_LINE)
+    except OSError as error:
+        raise _nobody(state, error) from error
+    try:
+        writer.write(WATCH_REQUEST)
+        while (line := await reader.readline()).endswith(b"\n"):
+            yield orjson.loads(line)
+    except ConnectionError as error:
+        raise _nobody(state, error) from error
+    finally:
+        writer.close()
 
 
 def _nobody(state: Path, error: Exception) -> SettingsError:

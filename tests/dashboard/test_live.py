@@ -1,34 +1,212 @@
-"""The stream: the whole state first, then only what changed."""
+"""The stream: the whole state first, then what changed, as soon as the executor pushes."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from dashboard import live as live_module
+from dashboard import snapshot as snapshot_module
+from dashboard.app import PARTS
+from dashboard.executor_feed import AGAIN_S
 from dashboard.live import LiveState
+from executor.operations.control_socket import ControlServer, follow
 from tests.dashboard.ledgers import add_stop, make_ledger, write_status
+from trading.errors import SettingsError
+
+DEADLINE_S = 60.0
+STATUS = {"status": "running", "mode": "replay", "release": "r", "entries": True}
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for a while makes no executor stale."""
+    monkeypatch.setattr(snapshot_module, "STALE_S", 1e9)
+    monkeypatch.setattr(snapshot_module, "SILENT_S", 1e9)
+
+
+class Pushing:
+    """An executor that pushes when the test says so; `end` ends its answer."""
+
+    def __init__(self) -> None:
+        self.updates: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        self.asked = 0
+
+    async def follow(self) -> AsyncGenerator[dict[str, Any], None]:
+        self.asked += 1
+        yield {"snapshot": STATUS}
+        while (update := await self.updates.get()) is not None:
+            yield update
+
+    def push(self, **changes: Any) -> None:
+        self.updates.put_nowait({"events": [], "changes": changes})
+
+    def end(self) -> None:
+        self.updates.put_nowait(None)
+
+
+async def until_part(
+    stream: AsyncGenerator[dict[str, Any], None], name: str, **wanted: Any
+) -> dict[str, Any]:
+    """Read messages until a part that is sent whole has these values."""
+    async with asyncio.timeout(DEADLINE_S):
+        async for message in stream:
+            found = message.get("parts", {}).get(name) or message.get("changes", {}).get(
+                name, {}
+            ).get("whole", {})
+            if found and wanted.items() <= found.items():
+                return dict(found)
+    raise AssertionError(f"no {name} with {wanted}")
 
 
 async def test_a_viewer_gets_the_whole_state_then_what_changed(tmp_path: Path) -> None:
     ledger = make_ledger(tmp_path)
     write_status(tmp_path)
     live = LiveState(tmp_path)
-    stream = live.follow()
+    stream = live.follow(PARTS[""])
     first = await anext(stream)
-    assert set(first["parts"]) == {"executor", "facts", "equity", "positions", "trades", "log"}
-    quiet = await anext(stream)
-    assert quiet == {"number": first["number"], "parts": {}}
+    assert set(first["parts"]) == set(PARTS[""])
+    assert first["number"] == 0
     add_stop(ledger, 1, 99.5)
-    changed = await anext(stream)
-    assert set(changed["parts"]) == {"positions"}
-    assert changed["number"] == first["number"] + 1
-    await stream.aclose()  # type: ignore[attr-defined]
-    live.close()
+    number = 0
+    async with asyncio.timeout(DEADLINE_S):
+        async for message in stream:
+            number += 1
+            assert message["number"] == number
+            if "positions" in message["changes"]:
+                break
+    ((key, cells),) = message["changes"]["positions"]["put"]
+    assert (key, cells[8]["value"]) == (1, 99.5)
+    await stream.aclose()
+    await live.close()
+
+
+async def test_nothing_new_is_a_sign_of_life(tmp_path: Path) -> None:
+    make_ledger(tmp_path)
+    live = LiveState(tmp_path)
+    stream = live.follow(PARTS["log"])
+    await anext(stream)
+    async with asyncio.timeout(DEADLINE_S):
+        assert await anext(stream) == {"number": 1, "changes": {}}
+    await stream.aclose()
+    await live.close()
+
+
+async def test_a_push_is_shown_without_waiting_for_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "LOOK_EVERY_S", 3600.0)
+    ledger = make_ledger(tmp_path)
+    executor = Pushing()
+    live = LiveState(tmp_path, follow=executor.follow)
+    stream = live.follow(PARTS[""])
+    await until_part(stream, "executor", tone="good", text="running · replay · r")
+    add_stop(ledger, 1, 99.5)
+    executor.push(entries=False, entries_off_because="paused")
+    found = await until_part(stream, "executor", tone="warn")
+    assert found["more"] == "No entries: paused."
+    await stream.aclose()
+    await live.close()
+
+
+async def test_an_executor_that_ends_is_said_at_once_and_asked_again(tmp_path: Path) -> None:
+    make_ledger(tmp_path)
+    write_status(tmp_path)
+    executor = Pushing()
+    live = LiveState(tmp_path, follow=executor.follow)
+    stream = live.follow(PARTS[""])
+    await until_part(stream, "executor", tone="good")
+    executor.end()
+    await until_part(stream, "executor", text="The executor does not answer")
+    await until_part(stream, "executor", tone="good")
+    assert executor.asked == 2
+    await stream.aclose()
+    await live.close()
+
+
+async def test_an_executor_that_says_nothing_more_is_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_ledger(tmp_path)
+    monkeypatch.setattr(snapshot_module, "STALE_S", 0.5)
+    live = LiveState(tmp_path, follow=Pushing().follow)
+    stream = live.follow(PARTS[""])
+    found = await until_part(stream, "executor", tone="warn")
+    assert found["text"].startswith("stale ")
+    await stream.aclose()
+    await live.close()
+
+
+async def test_all_viewers_share_one_push_and_the_last_one_ends_it(tmp_path: Path) -> None:
+    make_ledger(tmp_path)
+    executor = Pushing()
+    live = LiveState(tmp_path, follow=executor.follow)
+    streams = [live.follow(PARTS[page]) for page in PARTS]
+    for stream in streams:
+        await until_part(stream, "executor", tone="good")
+    assert executor.asked == 1
+    for stream in streams:
+        await stream.aclose()
+    assert live._tasks == []
+    await live.close()
+
+
+async def test_a_reading_that_fails_is_said_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_ledger(tmp_path)
+    live = LiveState(tmp_path)
+    reading = live._ledger.read
+    monkeypatch.setattr(live._ledger, "read", lambda: 1 / 0)
+    stream = live.follow(PARTS[""])
+    found = await until_part(stream, "executor", tone="bad")
+    assert "ZeroDivisionError" in found["more"]
+    monkeypatch.setattr(live._ledger, "read", reading)
+    await until_part(stream, "executor", text="No executor has run here yet.")
+    await stream.aclose()
+    await live.close()
 
 
 async def test_a_torn_status_is_no_status(tmp_path: Path) -> None:
     make_ledger(tmp_path)
     (tmp_path / "status.json").write_text('{"status":')
     live = LiveState(tmp_path)
-    parts = (await live.current())["parts"]
+    stream = live.follow(PARTS["log"])
+    parts = (await anext(stream))["parts"]
     assert parts["executor"]["text"] == "No executor has run here yet."
-    live.close()
+    await stream.aclose()
+    await live.close()
+
+
+async def test_the_push_of_the_control_socket_is_followed(tmp_path: Path) -> None:
+    executor = Pushing()
+    server = ControlServer(tmp_path, {}, executor.follow)
+    await server.start()
+    live = LiveState(tmp_path, follow=lambda: follow(tmp_path))
+    stream = live.follow(PARTS[""])
+    await until_part(stream, "executor", tone="good")
+    executor.push(release="next")
+    await until_part(stream, "executor", text="running · replay · next")
+    await server.stop()
+    await until_part(stream, "executor", text="No executor has run here yet.")
+    await stream.aclose()
+    await live.close()
+    assert AGAIN_S < DEADLINE_S
+
+
+async def test_an_update_that_a_kill_tore_is_dropped(tmp_path: Path) -> None:
+    async def torn(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b'{"snapshot": {}}\n{"eve')
+        writer.close()
+
+    server = await asyncio.start_unix_server(torn, tmp_path / "control.sock")
+    assert [one async for one in follow(tmp_path)] == [{"snapshot": {}}]
+    server.close()
+    (tmp_path / "control.sock").unlink(missing_ok=True)
+    with pytest.raises(SettingsError, match="no executor answers"):
+        await anext(follow(tmp_path))

@@ -59,9 +59,9 @@ class Client:
         """Post a password; return the status."""
         return (await self.ask("POST", "/login", {"password": password}, **headers))[0]
 
-    async def first_message(self, origin: str) -> Any:
+    async def first_message(self, origin: str, page: str = "") -> Any:
         """Return the first message of the WebSocket, or the code that closed it."""
-        async with self.http.ws_connect(f"{self.home}/live", origin=origin) as live:
+        async with self.http.ws_connect(f"{self.home}/live/{page}", origin=origin) as live:
             message = await live.receive()
             return live.close_code if message.type is aiohttp.WSMsgType.CLOSE else message.json()
 
@@ -184,8 +184,8 @@ async def test_hostile_text_reaches_the_page_only_as_data(client: Client) -> Non
     await client.log_in()
     for page in ("", "trades", "log"):
         assert NASTY not in (await client.ask("GET", f"/{page}"))[1]
-    message = await client.first_message(client.home)
-    assert NASTY in message["parts"]["trades"]["rows"][0][2]["value"]
+    message = await client.first_message(client.home, "trades")
+    assert NASTY in message["parts"]["trades"]["rows"][0][1][2]["value"]
 
 
 async def test_a_command_needs_the_token_the_origin_and_a_login(client: Client) -> None:

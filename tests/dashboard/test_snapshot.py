@@ -8,15 +8,23 @@ from typing import Any
 import pytest
 
 from cli.ledger.backup import restore
+from dashboard.executor_feed import StatusReading
 from dashboard.ledger_reader import LedgerReader
 from dashboard.snapshot import executor_state, position_row, snapshot, strategies
 from lake.ledger_database import LedgerSource
 from tests.dashboard.ledgers import DAY, add, add_position, make_ledger
 from trading.candles import HOUR_MS
 
+OFF = {"entries": False, "entries_off_because": "paused"}
+
 
 def seen(state: Path) -> dict[str, Any]:
-    return snapshot(LedgerReader(LedgerSource(str(state / "ledger.sqlite"))).read(), None, 0.0)
+    rows = LedgerReader(LedgerSource(str(state / "ledger.sqlite"))).read()
+    return snapshot(rows, StatusReading(None, 0.0, None), "")
+
+
+def cells(table: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    return [row for _, row in table["rows"]]
 
 
 def values(row: list[dict[str, Any]]) -> list[Any]:
@@ -25,7 +33,7 @@ def values(row: list[dict[str, Any]]) -> list[Any]:
 
 def test_an_open_position_shows_where_its_stop_rests(tmp_path: Path) -> None:
     make_ledger(tmp_path)
-    (row,) = seen(tmp_path)["positions"]["rows"]
+    (row,) = cells(seen(tmp_path)["positions"])
     assert values(row)[:5] == ["BTCUSDT", "breakout", "long", "0.5", 100.0]
     assert values(row)[8] == 98.5
 
@@ -34,7 +42,8 @@ def test_a_price_gives_the_profit_and_the_distance_to_the_stop(tmp_path: Path) -
     make_ledger(tmp_path)
     held = {"venue": "binance_usdm", "symbol": "BTCUSDT", "price": 102.0}
     rows = LedgerReader(LedgerSource(str(tmp_path / "ledger.sqlite"))).read()
-    (row,) = snapshot(rows, {"positions": [held]}, 0.0)["positions"]["rows"]
+    reading = StatusReading({"positions": [held]}, 0.0, None)
+    (row,) = cells(snapshot(rows, reading, "")["positions"])
     assert values(row)[5:8] == [102.0, 1 - 98.5 / 102, 1.0]
     assert (row[6]["unit"], row[7]["tone"]) == ("share", "good")
     short = {**rows["open"][0], "side": -1}
@@ -54,7 +63,7 @@ def test_strategies_can_be_switched_where_the_executor_can(tmp_path: Path) -> No
 def test_an_open_position_without_a_stop_is_red_and_counted(tmp_path: Path) -> None:
     add_position(make_ledger(tmp_path), 3, "SOLUSDT", None)
     parts = seen(tmp_path)
-    assert parts["positions"]["rows"][1][8] == {"value": "✗ none", "unit": "text", "tone": "bad"}
+    assert cells(parts["positions"])[1][8] == {"value": "✗ none", "unit": "text", "tone": "bad"}
     facts = {one["label"]: (one["value"], one["tone"]) for one in parts["facts"]}
     assert facts["Without a stop"] == (1, "bad")
 
@@ -62,7 +71,7 @@ def test_an_open_position_without_a_stop_is_red_and_counted(tmp_path: Path) -> N
 def test_results_are_after_fees_and_today_counts_from_midnight(tmp_path: Path) -> None:
     make_ledger(tmp_path)
     parts = seen(tmp_path)
-    assert parts["trades"]["rows"][0][6] == {"value": 1.5, "unit": "number", "tone": "good"}
+    assert cells(parts["trades"])[0][6] == {"value": 1.5, "unit": "number", "tone": "good"}
     facts = {one["label"]: one["value"] for one in parts["facts"]}
     assert facts["Today"] == 11.0
     assert facts["All"] == 21.0
@@ -80,7 +89,7 @@ def test_wallets_of_another_currency_are_not_added_up(tmp_path: Path) -> None:
 
 def test_a_log_line_has_the_reason(tmp_path: Path) -> None:
     make_ledger(tmp_path)
-    (row,) = seen(tmp_path)["log"]["rows"]
+    (row,) = cells(seen(tmp_path)["log"])
     assert values(row)[1] == "signal held"
     assert values(row)[3].startswith("RSI too high")
 
@@ -112,18 +121,44 @@ def test_a_restored_ledger_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "age", "tone", "text"),
+    ("changes", "age", "pushed", "tone", "text"),
     [
-        ({}, 1.0, "good", "running · replay · r"),
-        ({"entries": False, "entries_off_because": "paused"}, 1.0, "warn", "running · replay · r"),
-        ({}, 60.0, "bad", "Silent for 60 s"),
-        ({"status": "stopped", "entries": False}, 60.0, "bad", "stopped · replay · r"),
+        ({}, 1.0, None, "good", "running · replay · r"),
+        ({}, 1.0, True, "good", "running · replay · r"),
+        ({}, 3.0, True, "warn", "stale 3 s · running · replay · r"),
+        ({}, 60.0, True, "bad", "Silent for 60 s"),
+        ({}, 60.0, None, "bad", "Silent for 60 s"),
+        ({}, 1.0, False, "bad", "The executor does not answer"),
+        (OFF, 1.0, True, "warn", "running · replay · r"),
+        ({"status": "stopped", "entries": False}, 60.0, None, "bad", "stopped · replay · r"),
+        ({"status": "stopped", "entries": False}, 60.0, False, "bad", "stopped · replay · r"),
     ],
 )
 def test_the_state_of_the_executor_says_whether_it_would_trade(
-    changes: dict[str, Any], age: float, tone: str, text: str
+    changes: dict[str, Any], age: float, pushed: bool | None, tone: str, text: str
 ) -> None:
-    status = {"status": "running", "timestamp": 0, "mode": "replay", "release": "r"}
-    found = executor_state({**status, "entries": True, **changes}, age)
+    status = {"status": "running", "mode": "replay", "release": "r", "entries": True, **changes}
+    found = executor_state(StatusReading(status, age, pushed))
     assert (found["tone"], found["text"]) == (tone, text)
     assert ("paused" in found["more"]) is ("entries_off_because" in changes)
+
+
+def test_a_ledger_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    ledger = make_ledger(tmp_path)
+    reader = LedgerReader(LedgerSource(str(tmp_path / "ledger.sqlite")))
+    reader.read()
+    ledger.execute("alter table alerts rename to old_alerts")
+    assert len(reader.read()["open"]) == 1, "the last rows stay"
+    assert reader.problem == "the ledger is not read: no such table: alerts"
+    found = executor_state(StatusReading({"status": "running"}, 0.0, True), reader.problem)
+    assert (found["tone"], found["more"][:24]) == ("bad", "The ledger is not read: ")
+    ledger.execute("alter table old_alerts rename to alerts")
+    reader.read()
+    assert reader.problem == ""
+
+
+def test_what_was_opened_or_closed_last_is_spoken(tmp_path: Path) -> None:
+    make_ledger(tmp_path)
+    spoken = seen(tmp_path)["spoken"]
+    assert spoken["key"] == "closed-2"
+    assert spoken["text"].endswith("+1.50 after fees")

@@ -1,21 +1,28 @@
-/* Live pages: one WebSocket brings the whole state first, then the parts that changed.
+/* Live pages: one WebSocket brings the parts of the page whole, then what changed in them.
 
-   A part fills the element `data-part="NAME"`: a table, a list of facts, or the chart. After a gap,
-   a lost connection or a slept tab the page connects again and starts from the whole state. */
+   A part fills the element `data-part="NAME"`: a table, a list of facts, or a chart. Messages are
+   numbered; after a gap, a lost connection, a silence or a slept tab the page connects again and
+   starts from the whole state. */
 (function (nocturne) {
   "use strict";
 
-  const STALE_MS = 3000;
-  const RETRY_MS = 1000;
+  const STALE_MS = 2500; // the dashboard says something every second
+  const DEAD_MS = 6000; // a connection that says nothing for this long is given up
+  const CONNECT_MS = 1500;
+  const RETRY_MS = 500;
   const SPEAK_MS = 5000;
+  const LOGIN_NEEDED = 4401;
 
   let number = null;
   let heard = 0;
   let socket = null;
+  let begun = 0;
   let spokeAt = 0;
-  let tradesSeen = null;
+  let spokenKey = null;
+  const tables = new Map();
 
   const byId = (id) => document.getElementById(id);
+  const placeOf = (name) => document.querySelector(`[data-part="${name}"]`);
 
   function write(cell) {
     const { value, unit } = cell;
@@ -33,25 +40,51 @@
     return made;
   }
 
-  function fillTable(table, { head, rows }) {
-    const line = element("tr", "", { role: "row" });
-    line.append(...head.map((label) => element("th", label, { scope: "col", role: "columnheader", class: "word" })));
-    table.tHead.replaceChildren(line);
-    table.tBodies[0].replaceChildren(
-      ...rows.map((cells) => {
-        const row = element("tr", "", { role: "row" });
-        row.append(
-          ...cells.map((cell, n) => {
-            const css = `word ${cell.tone || ""} ${String(write(cell)).length > 24 ? "wide" : ""}`;
-            return element("td", write(cell), { role: "cell", "data-label": head[n], class: css.trim() });
-          }),
-        );
-        return row;
+  function rowOf(cells, head) {
+    const row = element("tr", "", { role: "row" });
+    row.append(
+      ...cells.map((cell, n) => {
+        const css = `word ${cell.tone || ""} ${String(write(cell)).length > 24 ? "wide" : ""}`;
+        return element("td", write(cell), { role: "cell", "data-label": head[n], class: css.trim() });
       }),
     );
-    const empty = document.querySelector(`[data-empty="${table.dataset.part}"]`);
-    if (empty) empty.hidden = rows.length > 0;
-    table.hidden = rows.length === 0;
+    return row;
+  }
+
+  /* Rows keep their elements while they do not change: a selection or a scroll stays where it is. */
+  function fillTable(place, { head, rows }) {
+    const line = element("tr", "", { role: "row" });
+    line.append(...head.map((label) => element("th", label, { scope: "col", role: "columnheader", class: "word" })));
+    place.tHead.replaceChildren(line);
+    const kept = { head, rows: new Map(rows.map(([key, cells]) => [key, rowOf(cells, head)])) };
+    tables.set(place.dataset.part, kept);
+    place.tBodies[0].replaceChildren(...kept.rows.values());
+    showEmpty(place, rows.length);
+  }
+
+  function changeTable(place, { put, gone, order }) {
+    const kept = tables.get(place.dataset.part);
+    const body = place.tBodies[0];
+    const fresh = [];
+    for (const key of gone) {
+      kept.rows.get(key).remove();
+      kept.rows.delete(key);
+    }
+    for (const [key, cells] of put) {
+      const row = rowOf(cells, kept.head);
+      if (kept.rows.has(key)) kept.rows.get(key).replaceWith(row);
+      else fresh.push(row);
+      kept.rows.set(key, row);
+    }
+    body.prepend(...fresh);
+    if (order) body.append(...order.map((key) => kept.rows.get(key)));
+    showEmpty(place, kept.rows.size);
+  }
+
+  function showEmpty(place, count) {
+    const empty = document.querySelector(`[data-empty="${place.dataset.part}"]`);
+    if (empty) empty.hidden = count > 0;
+    place.hidden = count === 0;
   }
 
   function fillFacts(list, facts) {
@@ -72,7 +105,7 @@
     nocturne.redraw(box);
   }
 
-  /* Only closed trades and a changed state of the executor are spoken, at most one in five seconds. */
+  /* Only what is opened or closed and a changed state of the executor is spoken, at most one in five seconds. */
   function speak(text) {
     const now = Date.now();
     if (now - spokeAt < SPEAK_MS) return;
@@ -80,62 +113,85 @@
     byId("spoken").textContent = text;
   }
 
+  function speakTrade({ key, text }) {
+    if (spokenKey !== null && key !== spokenKey && text) speak(text);
+    spokenKey = key;
+  }
+
   function fillExecutor({ tone, text, more }) {
     const line = byId("executor");
-    if (line.textContent && line.textContent !== text) speak(`Executor: ${text}`);
+    const said = text.replace(/\d+ s\b/, "");
+    if (line.dataset.said && line.dataset.said !== said) speak(`Executor: ${text}`);
+    line.dataset.said = said;
     line.textContent = text;
     line.className = tone;
     byId("executor-more").textContent = more;
     document.title = `${tone === "bad" ? "✗ " : ""}${document.title.replace(/^✗ /, "")}`;
   }
 
+  const SPECIAL = { executor: fillExecutor, equity: fillEquity, spoken: speakTrade };
+
   function fill(name, part) {
-    if (name === "executor") return fillExecutor(part);
-    if (name === "equity") return fillEquity(part);
-    if (name === "trades") {
-      const count = part.rows.length;
-      if (tradesSeen !== null && count > tradesSeen) speak(`Closed: ${part.rows[0].slice(1, 3).map(write).join(" by ")}, ${write(part.rows[0][6])}`);
-      tradesSeen = count;
-    }
-    const place = document.querySelector(`[data-part="${name}"]`);
+    if (SPECIAL[name]) return SPECIAL[name](part);
+    const place = placeOf(name);
     if (place) (place.tagName === "TABLE" ? fillTable : fillFacts)(place, part);
   }
+
+  function change(name, changed) {
+    if ("whole" in changed) fill(name, changed.whole);
+    else if (placeOf(name)) changeTable(placeOf(name), changed);
+  }
+
+  function take(message) {
+    if ("parts" in message) for (const [name, part] of Object.entries(message.parts)) fill(name, part);
+    else if (number === null || message.number !== number + 1) return connect();
+    else for (const [name, changed] of Object.entries(message.changes)) change(name, changed);
+    number = message.number;
+    heard = Date.now();
+    show();
+  }
+
+  const isOpen = () => socket !== null && socket.readyState === WebSocket.OPEN && number !== null;
 
   function show() {
     const line = byId("stream");
     const silent = Date.now() - heard;
-    const isOpen = socket && socket.readyState === WebSocket.OPEN;
-    const state = !isOpen ? "offline" : silent > STALE_MS ? `stale ${Math.round(silent / 1000)} s` : "live";
+    const state = !isOpen() ? "offline" : silent > STALE_MS ? `stale ${Math.round(silent / 1000)} s` : "live";
     if (line.textContent !== state) line.textContent = state;
     line.className = state === "live" ? "good" : "bad";
   }
 
+  /* What was lost without a word is not waited for: neither its closing nor its answer may come. */
   function connect() {
+    const old = socket;
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    number = null;
-    socket = new WebSocket(`${scheme}://${location.host}${document.body.dataset.live}`);
-    socket.addEventListener("message", (event) => {
-      const message = JSON.parse(event.data);
-      const follows = number === null || message.number === number || message.number > number;
-      if (!follows) return socket.close();
-      number = message.number;
-      heard = Date.now();
-      for (const [name, part] of Object.entries(message.parts)) fill(name, part);
+    const mine = new WebSocket(`${scheme}://${location.host}${document.body.dataset.live}`);
+    [socket, number, begun] = [mine, null, Date.now()];
+    if (old) old.close();
+    mine.addEventListener("message", (event) => mine === socket && take(JSON.parse(event.data)));
+    mine.addEventListener("close", (event) => {
+      if (mine !== socket) return;
+      if (event.code === LOGIN_NEEDED) return location.assign("/login");
       show();
+      setTimeout(() => mine === socket && connect(), RETRY_MS);
     });
-    socket.addEventListener("close", (event) => {
-      show();
-      if (event.code === 4401) location.assign("/login");
-      else setTimeout(connect, RETRY_MS);
-    });
+  }
+
+  function look() {
+    show();
+    const now = Date.now();
+    if (socket.readyState > WebSocket.OPEN) return;
+    const patience = socket.readyState === WebSocket.CONNECTING ? CONNECT_MS : DEAD_MS;
+    if (now - Math.max(begun, heard) > patience) connect();
   }
 
   document.addEventListener("DOMContentLoaded", () => {
     if (!document.body.dataset.live) return;
     connect();
-    setInterval(show, 500);
+    setInterval(look, 500);
+    window.addEventListener("online", connect);
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && Date.now() - heard > STALE_MS && socket) socket.close();
+      if (!document.hidden && Date.now() - heard > STALE_MS) connect();
     });
   });
 })(window.Nocturne);
