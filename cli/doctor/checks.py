@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from executor.settings import Keys, Mode, Settings, load_addresses, load_keys, load_settings
+from executor.settings.first_week import read_first_week
 from executor.settings.overrides import read_overrides
 from executor.venues.api_key import key_problem, key_warnings
 from executor.venues.faults import VenueFaultError
@@ -164,6 +165,19 @@ def executor(settings: Settings, _: Path) -> CheckLine:
     return ok("executor", "running and well")
 
 
+def confirmation(settings: Settings, _: Path) -> CheckLine:
+    """Live trading is confirmed; without it a live executor enters nothing."""
+    if settings.mode is not Mode.LIVE:
+        return ok("confirmation", f"mode {settings.mode.value} needs none")
+    now_ms = int(datetime.now(UTC).timestamp() * 1000)
+    week = read_first_week(settings)
+    share = week.share_at(now_ms)
+    if share == 1:
+        return ok("confirmation", "live trading is confirmed, with full limits")
+    until = datetime.fromtimestamp(week.until_ms / 1000, UTC)
+    return ok("confirmation", f"{share:.0%} of the limits until {until:%Y-%m-%d %H:%M} UTC")
+
+
 def dashboard(settings: Settings, _: Path) -> CheckLine:
     """The dashboard has a password."""
     from dashboard.password import NAME, read_hash
@@ -178,6 +192,7 @@ LOCAL: dict[str, Callable[[Settings, Path], CheckLine]] = {
     "disk": disk,
     "ledger": ledger,
     "release": release,
+    "confirmation": confirmation,
     "lake": lake,
     "alerts": alerts,
     "executor": executor,
@@ -187,6 +202,7 @@ REMEDIES = {
     "disk": "free some space, or move paths.state",
     "ledger": "stop the executor and run `nocturne ledger restore COPY`",
     "release": "run `nocturne flow nightly`; `nocturne release list` shows what there is",
+    "confirmation": "run `nocturne golive`; until then nothing is entered",
     "lake": "run `nocturne download` or `nocturne import folder DIR`",
     "alerts": "set an address in .env, then run `nocturne alerts test`",
     "executor": "run `nocturne executor run`, or `nocturne executor health` for its checks",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from cli.doctor.checks import CheckLine
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 MARKS = {"ok": "✓", "warning": "!", "wrong": "✗"}
@@ -28,14 +33,20 @@ def doctor(
 
     from cli.doctor.checks import run_checks
 
-    lines = []
-    for line in run_checks(settings):
-        lines.append(line)
-        if not as_json:
-            typer.echo(f"{MARKS[line.verdict]} {line.name}: {line.found}")
-            if line.remedy:
-                typer.echo(f"    → {line.remedy}")
+    lines = shown(run_checks(settings), quiet=as_json)
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(line) for line in lines], indent=2))
     if any(line.verdict == "wrong" for line in lines):
         raise typer.Exit(1)
+
+
+def shown(lines: Iterable[CheckLine], *, quiet: bool) -> list[CheckLine]:
+    """Print each line with its remedy as it comes, unless ``quiet``; return all of them."""
+    found = []
+    for line in lines:
+        found.append(line)
+        if not quiet:
+            typer.echo(f"{MARKS[line.verdict]} {line.name}: {line.found}")
+            if line.remedy:
+                typer.echo(f"    → {line.remedy}")
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
@@ -25,13 +26,14 @@ from executor.settings import (
     load_keys,
     load_settings,
 )
+from executor.settings.first_week import first_week_from, read_first_week
 from executor.venues.api_key import key_problem, key_warnings
 from executor.venues.faults import VenueFaultError
 from executor.venues.interface import Venue, VenueConnection
 from executor.venues.plugin import ConnectionRequest
 from executor.venues.registry import get_venue
 from lake.releases import Release, StrategyEntry, read_current
-from trading.errors import NocturneError, VenueError
+from trading.errors import NocturneError, SettingsError, VenueError
 
 MOST_SKEW_MS = 1_000
 ANSWER_WITHIN_S = 60.0
@@ -236,11 +238,12 @@ class _Account:
         )
 
     async def size_lines(self, release: Release | None) -> list[CheckLine]:
-        """Whether each entry of the release would be large enough in the first week."""
+        """Whether each entry would be large enough with the limits that hold now."""
         name = f"sizes at {self._name}"
         if release is None or self._instruments is None:
             return []
         balances = await self._venue.balances()
+        share = share_now(self._settings, int(datetime.now(UTC).timestamp() * 1000))
         sizes: list[PlannedSize] = []
         problems = []
         for entry in _entries(self._name, self._settings, release):
@@ -253,18 +256,29 @@ class _Account:
                 problems.append(f"there is no {instrument.quote_asset} in the wallet")
                 continue
             price = await self._venue.last_price(instrument.symbol)
-            sizes.append(planned_size(entry, instrument, balance, price, self._settings))
+            sizes.append(planned_size(entry, instrument, balance, price, self._settings, share))
         problems += [size.text for size in sizes if not size.enough]
         if problems:
+            raised = "live.first_week or " if share < 1 else ""
             remedy = (
-                "pay in more, raise live.first_week or the limit that is named, or take the"
-                " strategy out of the release"
+                f"pay in more, raise {raised}the limit that is named, or take the strategy out of"
+                " the release"
             )
             return [CheckLine(name, "wrong", "; ".join(sorted(set(problems))), remedy)]
         if not sizes:
             return []
         smallest = min(sizes, key=lambda size: size.notional / size.least)
-        return [ok(name, f"{len(sizes)} entries are large enough; least: {smallest.text}")]
+        limits = f"{share:.0%} of the limits" if share < 1 else "full limits"
+        text = f"{len(sizes)} entries are large enough with {limits}; least: {smallest.text}"
+        return [ok(name, text)]
+
+
+def share_now(settings: Settings, now_ms: int) -> Decimal:
+    """Return the share of the limits that holds, or would if it were confirmed now."""
+    try:
+        return read_first_week(settings).share_at(now_ms)
+    except SettingsError:
+        return first_week_from(settings, now_ms).share_at(now_ms)
 
 
 def _entries(venue: str, settings: Settings, release: Release) -> list[StrategyEntry]:

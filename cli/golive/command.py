@@ -41,19 +41,13 @@ def golive(
     import dataclasses
     import json
 
-    from cli.doctor.command import MARKS
+    from cli.doctor.command import shown
     from cli.golive.checks import run_checks
 
     if revoke:
         _revoke(settings)
         return
-    lines = []
-    for line in run_checks(settings):
-        lines.append(line)
-        if not as_json:
-            typer.echo(f"{MARKS[line.verdict]} {line.name}: {line.found}")
-            if line.remedy:
-                typer.echo(f"    → {line.remedy}")
+    lines = shown(run_checks(settings), quiet=as_json)
     wrong = sum(line.verdict == "wrong" for line in lines)
     confirmed = "" if wrong else _confirm(settings, account, ask=not as_json)
     if as_json:
@@ -75,7 +69,7 @@ def _confirm(settings_file: Path, given: str, *, ask: bool) -> str:
     from datetime import UTC, datetime
 
     from executor.settings import Mode, load_settings
-    from executor.settings.first_week import confirm
+    from executor.settings.first_week import confirm, unusable_confirmation
     from trading.errors import SettingsError
 
     settings = load_settings(settings_file)
@@ -90,14 +84,18 @@ def _confirm(settings_file: Path, given: str, *, ask: bool) -> str:
     if given != settings.account:
         raise SettingsError(f"the account's name is {settings.account!r}, not {given!r}")
     now_ms = int(datetime.now(UTC).timestamp() * 1000)
+    unusable = unusable_confirmation(settings)
     week = confirm(settings, now_ms)
     share = week.share_at(now_ms)
+    replaced = f" (it replaces one that could not be used: {unusable})" if unusable else ""
     if share == 1:
-        return f"live trading of account {settings.account} is confirmed, with full limits"
+        return (
+            f"live trading of account {settings.account} is confirmed, with full limits{replaced}"
+        )
     until = datetime.fromtimestamp(week.until_ms / 1000, UTC)
     return (
         f"live trading of account {settings.account} is confirmed: {share:.0%} of the limits"
-        f" until {until:%Y-%m-%d %H:%M} UTC, then all of them"
+        f" until {until:%Y-%m-%d %H:%M} UTC, then all of them{replaced}"
     )
 
 

@@ -19,6 +19,8 @@ from executor.venues.interface import Venue
 from trading.errors import NocturneError
 
 CONFIRM_WITHIN_S = 5.0
+UNDO_WITHIN_S = 30.0
+"""A deadline of its own: a step that took too long must not end without the attempt."""
 LOOK_S = 0.1
 STOP_AT = 0.9
 LEVERAGE = 1
@@ -51,7 +53,7 @@ async def round_trip(venue: Venue, symbol: InstrumentId) -> RoundTrip:
     """Trade the smallest quantity once and leave the account as it was.
 
     Raises:
-        StepFailedError: a step was refused or not confirmed. What could be undone was undone.
+        StepFailedError: a step was refused or not confirmed. What 30 s allowed was undone.
     """
     trip = _Trip(venue, symbol)
     try:
@@ -59,8 +61,9 @@ async def round_trip(venue: Venue, symbol: InstrumentId) -> RoundTrip:
     except (VenueFaultError, NocturneError) as error:
         raise StepFailedError(f"{trip.step}: {error}") from error
     finally:
-        with suppress(VenueFaultError, NocturneError, StepFailedError):
-            await trip.undo()
+        with suppress(VenueFaultError, NocturneError, StepFailedError, TimeoutError):
+            async with asyncio.timeout(UNDO_WITHIN_S):
+                await trip.undo()
 
 
 class _Trip:

@@ -1,4 +1,4 @@
-"""Whether the entries of a release are large enough for the exchange under capped limits."""
+"""Whether the entries of a release are large enough under the limits that hold."""
 
 from __future__ import annotations
 
@@ -45,8 +45,9 @@ def planned_size(
     balance: Balance,
     price: float,
     settings: Settings,
+    share: Decimal,
 ) -> PlannedSize:
-    """Size an entry as the executor would in the first week, with nothing else open.
+    """Size an entry as the executor would with a share of its limits and nothing else open.
 
     An entry that is sized by its risk is sized at its widest stop, the emergency stop: with a
     nearer one it is larger.
@@ -54,16 +55,14 @@ def planned_size(
     leverage = settings.venue_of(instrument.symbol).leverage
     strategy, params = get_strategy(entry.strategy), entry.params
     sizing = strategy.sizing(params)
-    week = FirstWeek(settings.live.first_week, settings.live.first_week_days)
-    share = float(week.share_at(0))
-    limits = week.capped(settings.risk, 0)
+    limits = FirstWeek(share, until_ms=1).capped(settings.risk, 0)
     rules = strategy.live_rules(params, leverage)
     planned = 1.0 + sum(addition.weight for addition in rules.additions)
     request = SizeRequest(
         price=price,
         stop=price * (1.0 - _widest_stop(strategy, rules.emergency_stop)),
-        max_position_size=sizing.share * share / planned,
-        risk=sizing.risk * share,
+        max_position_size=sizing.share * float(share) / planned,
+        risk=sizing.risk * float(share),
         planned=planned,
         size_share=size_by_evidence(entry, settings.live.probation).share,
     )

@@ -47,8 +47,25 @@ class FirstWeek:
         return limits.model_copy(update={name: getattr(limits, name) * share for name in SCALED})
 
 
+def first_week_from(settings: Settings, now_ms: int) -> FirstWeek:
+    """Return the capped days that a confirmation at a time would begin."""
+    until_ms = now_ms + settings.live.first_week_days * DAY_MS
+    return FirstWeek(settings.live.first_week, until_ms)
+
+
+def unusable_confirmation(settings: Settings) -> str:
+    """Say why the confirmation that stands would be replaced; empty if it holds or is not there."""
+    if not (settings.paths.state / NAME).exists():
+        return ""
+    try:
+        read_first_week(settings)
+    except SettingsError as error:
+        return str(error)
+    return ""
+
+
 def confirm(settings: Settings, now_ms: int) -> FirstWeek:
-    """Write the confirmation; one that stands already keeps its days.
+    """Write the confirmation; one that stands already keeps its days, an unusable one is replaced.
 
     Raises:
         SettingsError: the state folder cannot be written.
@@ -58,8 +75,7 @@ def confirm(settings: Settings, now_ms: int) -> FirstWeek:
         return read_first_week(settings)
     except SettingsError:
         pass
-    until_ms = now_ms + settings.live.first_week_days * DAY_MS
-    made = FirstWeek(settings.live.first_week, until_ms)
+    made = first_week_from(settings, now_ms)
     content = _scope(settings) | {
         "confirmed_at": now_ms,
         "share": str(made.share),

@@ -14,10 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from cli.doctor.checks import CheckLine, run_checks
+from cli.doctor.checks import CheckLine, confirmation, guarded, run_checks
 from cli.main import main
 from executor.ledger.store import Ledger
+from executor.settings import load_settings
+from executor.settings.first_week import confirm, revoke
 from tests.executor.harness import KEYS, Bench, Replay, settings_text, utc
+from trading.candles import DAY_MS
 
 SECRET = "secret-of-the-doctor-test"
 
@@ -120,6 +123,29 @@ def test_a_file_of_keys_that_others_read_and_a_damaged_ledger_are_named(tmp_path
     assert "chmod 600" in lines["keys"].found
     assert lines["ledger"].verdict == "wrong"
     assert "nocturne ledger restore" in lines["ledger"].remedy
+
+
+def test_a_live_mode_without_its_confirmation_is_named(tmp_path: Path) -> None:
+    file = folder(tmp_path, "http://127.0.0.1:9")
+    text = file.read_text()
+    assert confirmation(load_settings(file), file).found == "mode paper needs none"
+    live = text.replace('"paper"', '"live"').replace("http://", "https://")
+    file.write_text(live.replace("ws://", "wss://"))
+    settings = load_settings(file)
+    line = guarded("confirmation", confirmation, settings, file)
+    assert (line.verdict, line.found) == (
+        "wrong",
+        "live trading was not confirmed; run `nocturne golive`",
+    )
+    assert "nocturne golive" in line.remedy
+    now_ms = int(datetime.now(UTC).timestamp() * 1000)
+    confirm(settings, now_ms)
+    assert confirmation(settings, file).found.startswith("10% of the limits until 20")
+    (settings.paths.state / "golive.json").write_text("{")
+    assert guarded("confirmation", confirmation, settings, file).verdict == "wrong"
+    revoke(settings)
+    confirm(settings, now_ms - 30 * DAY_MS)
+    assert confirmation(settings, file).found == "live trading is confirmed, with full limits"
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ import certifi
 import pytest
 
 from cli.doctor.checks import CheckLine
-from cli.golive.checks import run_checks
+from cli.golive.checks import run_checks, share_now
 from cli.main import main
 from executor.settings import load_settings
 from executor.settings.first_week import confirm, read_first_week, revoke
@@ -212,6 +212,21 @@ def test_entries_too_small_in_the_first_week_are_named_with_what_is_missing(
     assert wrong(settings) == {}
 
 
+def test_sizes_are_checked_at_the_limits_that_hold(well: tuple[Path, Any]) -> None:
+    file = well[0]
+    file.write_text(file.read_text() + "[risk]\nmax_order_notional = 200\n")
+    settings, now_ms = load_settings(file), int(datetime.now(UTC).timestamp() * 1000)
+    assert share_now(settings, now_ms) == Decimal("0.10"), "as if it were confirmed now"
+    confirm(settings, now_ms)
+    assert share_now(settings, now_ms) == Decimal("0.10")
+    assert share_now(settings, now_ms + 7 * DAY_MS) == 1
+    revoke(settings)
+    confirm(settings, now_ms - 8 * DAY_MS)
+    lines = by_name(file)
+    assert lines[SIZES].verdict == "ok", "after the first week the limits are whole"
+    assert "full limits" in lines[SIZES].found
+
+
 def test_an_alert_that_does_not_arrive_is_wrong(well: tuple[Path, Any]) -> None:
     settings, discord = well
     discord.answers = [(404, {}, "{}")]
@@ -271,6 +286,10 @@ def test_mode_live_is_confirmed_by_the_accounts_name_and_revoked(
         # Again in the week: it does not begin again.
         assert command(monkeypatch, *given, "--confirm", "own", "--json") == 0
         assert read_first_week(settings) == week
+        (tmp_path / "state" / "golive.json").write_text('{"acc')
+        capsys.readouterr()
+        assert command(monkeypatch, *given, "--confirm", "own") == 0
+        assert "it replaces one that could not be used: " in capsys.readouterr().out
         assert command(monkeypatch, *given, "--revoke") == 0
         with pytest.raises(SettingsError):
             read_first_week(settings)
