@@ -31,7 +31,11 @@ def gaps_in(candles: CandleColumns, start_ms: int | None = None, end_ms: int | N
     Without them the window begins with the first candle and ends with the last. A window without
     any candle lacks nothing.
     """
-    times, length = candles.slice(start_ms, end_ms).open_time, candles.interval_ms
+    times, length = candles.open_time, candles.interval_ms
+    # Sliced alone: a slice of all columns is validated again, which costs a pass over each.
+    first = 0 if start_ms is None else int(np.searchsorted(times, start_ms))
+    last = len(times) if end_ms is None else int(np.searchsorted(times, end_ms))
+    times = times[first:last]
     if not len(times):
         return Gaps()
     before = 0 if start_ms is None else (int(times[0]) - start_ms) // length
