@@ -56,6 +56,10 @@ def serve(
     fills: str = typer.Option(
         "whole", help="whole: orders fill at once; volume: bounded by the recorded volume."
     ),
+    gaps: str = typer.Option(
+        "still",
+        help="Minutes without a candle: still (the last price stands) or breaks (no orders).",
+    ),
     mark: str = typer.Option("last", help="The mark price: last, smoothed or recorded."),
     marks: Path | None = typer.Option(
         None, help="Folder of SYMBOL.parquet mark price candles, for --mark recorded."

@@ -65,16 +65,14 @@ class Venues:
         """The symbols of all venues, each once."""
         return list(dict.fromkeys(symbol for venue in self.all for symbol in venue.feeds))
 
-    def replayed(self, *, bounded: bool) -> list[ReplayedVenue]:
+    def replayed(self, *, bounded: bool, breaks: bool) -> list[ReplayedVenue]:
         """Return the venues that the replay drives."""
         found = []
-        if self.usdm is not None:
-            usdm = self.usdm
-            found.append(ReplayedVenue("usdm", usdm.engine, usdm.feeds, usdm, bounded, self.marks))
-        if self.spot is not None:
-            found.append(
-                ReplayedVenue("spot", self.spot.engine, self.spot.feeds, self.spot, bounded)
-            )
+        for name, venue in (("usdm", self.usdm), ("spot", self.spot)):
+            if venue is not None:
+                marks = self.marks if name == "usdm" else {}
+                walked = venue.engine, venue.feeds, venue, bounded, marks, breaks
+                found.append(ReplayedVenue(name, *walked))
         return found
 
     def followed(self, upstream: Callable[[str], Upstream], *, bounded: bool) -> list[LiveVenue]:

@@ -44,11 +44,19 @@ class ReplayedVenue:
     audience: Audience
     bounded: bool = False
     marks: Mapping[str, MarkRule] = field(default_factory=dict)
+    breaks: bool = False
     walkers: list[SymbolWalker] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.walkers = [
-            SymbolWalker(self.venue, self.engine, feed, self.bounded, self.marks.get(feed.symbol))
+            SymbolWalker(
+                self.venue,
+                self.engine,
+                feed,
+                self.bounded,
+                self.marks.get(feed.symbol),
+                self.breaks,
+            )
             for _, feed in sorted(self.feeds.items())
         ]
 
@@ -85,6 +93,7 @@ class Replay:
         for walker in self._walkers:
             feed = walker.feed
             feed.start(span.begin)
+            walker.begin_or_end_break()
             if feed.candle is not None:
                 feed.move(span.begin, feed.candle.open)
             walker.engine.set_price(feed.symbol, feed.price)

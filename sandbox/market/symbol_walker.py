@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
+from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ZERO, money
 from sandbox.engines.common.order_book import Quote
 from sandbox.market.feed import SymbolFeed, TradePrint
@@ -15,6 +16,8 @@ from trading.candles import MINUTE_MS
 
 # The share of a minute's volume that is available at its first print.
 FIRST_SHARE = Decimal("0.25")
+# The status of a symbol whose market is in a break.
+BREAK = "BREAK"
 NONE_USED = {"BUY": ZERO, "SELL": ZERO}
 
 
@@ -45,6 +48,9 @@ class ReplayedEngine(Protocol):
     def set_price(self, symbol: str, price: Decimal) -> None:
         """Set the price at the start."""
 
+    def set_status(self, symbol: str, status: str) -> ExchangeInstrument:
+        """Change the symbol's trading status; return its new rules."""
+
     def on_price(self, symbol: str, price: Decimal) -> None:
         """Handle a trade."""
 
@@ -72,18 +78,23 @@ class PathLeg:
 
 @dataclass(eq=False)
 class SymbolWalker:
-    """Walks one symbol of one venue; ``used`` is the minute's volume that orders took, by side."""
+    """Walks one symbol of one venue; ``used`` is the minute's volume that orders took, by side.
+
+    With ``breaks`` the symbol's market is in a break while the recording has no candle.
+    """
 
     venue: str
     engine: ReplayedEngine
     feed: SymbolFeed
     bounded: bool
     mark: MarkRule | None = None
+    breaks: bool = False
     used: dict[str, Decimal] = field(default_factory=lambda: dict(NONE_USED))
     given: dict[str, Decimal] = field(default_factory=dict)
     low_first: bool = False
     goal: tuple[Decimal, Decimal] = (ZERO, ZERO)
     trades: tuple[RecordedTrade, ...] = ()
+    interrupted: str = ""
 
     @property
     def name(self) -> str:
@@ -94,6 +105,21 @@ class SymbolWalker:
         """Begin a minute with its full volume."""
         self.feed.open_minute(minute)
         self.used, self.given = dict(NONE_USED), {}
+        self.begin_or_end_break()
+
+    def begin_or_end_break(self) -> None:
+        """Close the market where the running minute has no candle, and open it where it has one.
+
+        A status that was set from outside during the break stays.
+        """
+        feed, status = self.feed, self.feed.instrument.status
+        if self.breaks and feed.candle is None and not self.interrupted:
+            self.interrupted = status
+            feed.instrument = self.engine.set_status(feed.symbol, BREAK)
+        elif self.interrupted and feed.candle is not None:
+            if status == BREAK:
+                feed.instrument = self.engine.set_status(feed.symbol, self.interrupted)
+            self.interrupted = ""
 
     def aim(self, time: int, price: Decimal) -> None:
         """Set ``price`` as the next target, and the mark price's own target with it."""

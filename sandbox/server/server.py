@@ -79,7 +79,7 @@ class SandboxServer:
             named = partial(upstream_of, url=settings.upstream)
             return LiveMarket(self.venues.followed(named, bounded=bounded), settings.stale_after)
         return Replay(
-            self.venues.replayed(bounded=bounded),
+            self.venues.replayed(bounded=bounded, breaks=settings.gaps == "breaks"),
             self.clock,
             self.span,
             settings.seed,

@@ -16,6 +16,7 @@ CHOICES = {
     "venue": ("usdm", "spot", "both", "upbit", "kis"),
     "clock": ("real", "accelerated", "lockstep", "stepped"),
     "fills": ("whole", "volume"),
+    "gaps": ("still", "breaks"),
     "mark": ("last", "smoothed", "recorded"),
     "redate": ("", "now"),
 }
@@ -49,6 +50,7 @@ class SandboxSettings:
     weight_limit: int | None = None
     accounts: Path | None = None
     fills: str = "whole"
+    gaps: str = "still"
     faults: Path | None = None
     state: Path | None = None
     state_every: float = 0.0
@@ -72,6 +74,7 @@ class SandboxSettings:
                 known = ", ".join(choice for choice in choices if choice)
                 raise SettingsError(f"--{option} {value}: choose one of {known}")
         self._check_live()
+        self._check_gaps()
         if not 0 <= self.port <= MAX_PORT:
             raise SettingsError(
                 f"--port {self.port}: give a port from 0 (a free one) to {MAX_PORT}"
@@ -98,6 +101,18 @@ class SandboxSettings:
         if self.begin is not None and self.end is not None and self.begin >= self.end:
             raise SettingsError(
                 f"--from {iso(self.begin)} is not before --to {iso(self.end)}; nothing to replay"
+            )
+
+    def _check_gaps(self) -> None:
+        """Check that a missing candle can be a break of the market."""
+        if self.gaps == "still":
+            return
+        if self.live:
+            raise SettingsError("--gaps breaks needs a recording; leave it or --live out")
+        if self.venue in KRW_VENUES:
+            raise SettingsError(
+                f"--gaps breaks: a minute without trades has no candle on {self.venue}; "
+                "leave the option out"
             )
 
     def _check_live(self) -> None:

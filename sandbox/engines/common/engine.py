@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 from sandbox.engines.common import order_book, serialization
+from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.recorded_market import Level
 from sandbox.engines.common.state import BaseCore
 
@@ -81,6 +83,13 @@ class BaseEngine(Generic[C, E]):
     def set_price(self, symbol: str, price: Decimal) -> None:
         """Set the price at the start of the replay."""
         self.core.markets[symbol].price = price
+
+    def set_status(self, symbol: str, status: str) -> ExchangeInstrument:
+        """Change the symbol's trading status; return its new rules."""
+        market = self.core.markets[symbol]
+        market.instrument = replace(market.instrument, status=status)
+        rules: ExchangeInstrument = market.instrument
+        return rules
 
     def set_quote(self, symbol: str, quote: order_book.Quote | None) -> None:
         """Set the recorded best bid and ask, which hold until the next ones."""

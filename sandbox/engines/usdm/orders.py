@@ -179,6 +179,8 @@ def amend(
     if order is None or not order.open:
         raise error_codes.NO_SUCH_ORDER()
     market = core.market(order.symbol)
+    if not market.instrument.accepts(reducing=order.reduce_only):
+        raise error_codes.SYMBOL_STATUS()
     if price_match != NO_MATCH:
         price = market.matched(order.side, price_match)
     filters.check_quantity(market.instrument, quantity, market=False)
