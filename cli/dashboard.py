@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,19 @@ SETTINGS = typer.Option(..., "--settings", help="Settings file of the executor (
 def run(
     settings: Path = SETTINGS,
     port: int = typer.Option(8050, min=1, max=65535, help="Port on 127.0.0.1."),
+    prefect_url: str = typer.Option(
+        "http://127.0.0.1:4200",
+        envvar="PREFECT_API_URL",
+        help="Prefect's server, whose flow runs are listed.",
+    ),
 ) -> None:
     """Serve the dashboard on 127.0.0.1 until Ctrl-C; it asks for the password.
 
     Example: nocturne dashboard run --settings config/settings.toml
     """
-    from dashboard.app import DashboardSettings
     from dashboard.password import read_hash
     from dashboard.server import serve
+    from dashboard.settings import DashboardSettings, ExecutorAccess
     from executor.operations.control_socket import call, follow
     from executor.runtime.systemd import notify
     from executor.settings import load_settings
@@ -38,21 +43,37 @@ def run(
 
     found = load_settings(settings)
     paths, url = found.paths, found.ledger.url
-    ledger = LedgerSource(url, found.account) if url is not None else None
 
     def control(command: str, arguments: Mapping[str, str]) -> dict[str, Any]:
         return call(paths.state, command, **arguments)
 
-    stored = read_hash(paths.state)
-    typer.echo(f"http://127.0.0.1:{port}/ (Ctrl-C ends it)")
-    serve(
-        DashboardSettings(
-            paths.state, paths.published, stored, str(settings), port=port, ledger=ledger
-        ),
-        control,
-        partial(follow, paths.state),
-        notify,
+    shown = DashboardSettings(
+        state=paths.state,
+        published=paths.published,
+        password_hash=read_hash(paths.state),
+        settings_file=str(settings),
+        port=port,
+        ledger=LedgerSource(url, found.account) if url is not None else None,
+        day_begins=found.risk.day_begins,
+        daily_loss_limit=float(found.risk.daily_loss_limit),
+        prefect_url=prefect_url.rstrip("/").removesuffix("/api"),
     )
+    typer.echo(f"http://127.0.0.1:{port}/ (Ctrl-C ends it)")
+    explain = explainer(shown.source.where, shown.source.account)
+    serve(shown, ExecutorAccess(control, partial(follow, paths.state), explain), notify)
+
+
+def explainer(ledger: str, account: str | None) -> Callable[[str], list[str]]:
+    """Return what traces an order of a ledger back to its data, as `nocturne why` does."""
+
+    def explain(order: str) -> list[str]:
+        from cli.why.report import explain as explained
+        from cli.why.report import to_text
+        from executor.ledger.reader import LedgerPlace
+
+        return to_text(explained(order, LedgerPlace(ledger, account), None)).splitlines()
+
+    return explain
 
 
 @app.command()

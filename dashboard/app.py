@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,25 +18,18 @@ import orjson
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from dashboard.controls import ACTIONS, Control, perform
-from dashboard.executor_feed import Follow
-from dashboard.guard import COOKIE, LOGIN_NEEDED, Guard
+from dashboard.controls import ACTIONS, perform
+from dashboard.flow_runs import flow_runs, run_link
+from dashboard.guard import COOKIE, LOGIN_NEEDED, POLICY_HEADER, REPORT_POLICY, Guard
 from dashboard.live import LiveState
 from dashboard.password import matches
-from dashboard.releases import release_part
+from dashboard.releases import find_report, release_part
 from dashboard.sessions import LONGEST_S, LoginSession, Sessions, Throttle, same
-from lake.ledger_database import LedgerSource
+from dashboard.settings import DashboardSettings, ExecutorAccess
+from dashboard.snapshot import PARTS
+from trading.errors import NocturneError
 
 PAGES = {"": "Now", "trades": "Trades", "research": "Research", "control": "Control", "log": "Log"}
-ALWAYS = ("executor", "spoken")
-PARTS = {
-    "": (*ALWAYS, "facts", "equity", "positions"),
-    "trades": (*ALWAYS, "trades"),
-    "research": ALWAYS,
-    "control": ALWAYS,
-    "log": (*ALWAYS, "log"),
-}
-"""What is live on each page."""
 UNKNOWN_PAGE = 4404
 """Code that closes the WebSocket of a page that does not exist."""
 TAKEN_WITHIN_S = 10.0
@@ -44,42 +38,21 @@ ASSETS = {".css": "text/css", ".js": "text/javascript"}
 LARGEST_FORM = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class DashboardSettings:
-    """Where the executor's state and the releases lie, and where the dashboard listens."""
-
-    state: Path
-    published: Path
-    password_hash: str
-    settings_file: str = "config/settings.toml"
-    host: str = "127.0.0.1"
-    port: int = 8050
-    hosts: frozenset[str] = field(default_factory=frozenset)
-    ledger: LedgerSource | None = None
-    """Where it is, if not in the folder of the state."""
-
-    @property
-    def allowed_hosts(self) -> frozenset[str]:
-        """Host names under which a browser may ask."""
-        names = {self.host, "localhost"}
-        return self.hosts | {f"{name}:{self.port}" for name in names}
-
-
 class Dashboard:
     """The application with its sessions and its live state."""
 
     def __init__(
         self,
         settings: DashboardSettings,
-        control: Control | None = None,
-        follow: Follow | None = None,
+        executor: ExecutorAccess | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
-        self._control = control
-        self._sessions = Sessions(time.monotonic)
-        self._throttle = Throttle(time.monotonic)
+        self._executor = executor or ExecutorAccess()
+        self._sessions = Sessions(clock)
+        self._throttle = Throttle(clock)
         self._hashing = asyncio.Lock()
-        self._live = LiveState(settings.state, settings.ledger, follow)
+        self._live = LiveState(settings, self._executor)
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("dashboard"),
             autoescape=True,
@@ -101,6 +74,8 @@ class Dashboard:
         app.post("/login")(self._login)
         app.post("/logout")(self._logout)
         app.post("/control/{command}")(self._act)
+        app.get("/why/{order}")(self._why)
+        app.get("/report/{release_id}")(self._report)
         app.get("/static/{path:path}")(self._asset)
         app.websocket("/live/{page}")(self._follow)
         app.websocket("/live/")(self._follow)
@@ -117,7 +92,10 @@ class Dashboard:
             return self._html("missing.html.j2", 404, page=None, csrf=None)
         values: dict[str, Any] = {"page": page, "csrf": request.scope["session"].csrf}
         if page == "research":
+            server = self._settings.prefect_url
             values["release"] = await asyncio.to_thread(release_part, self._settings.published)
+            values["flows"] = await asyncio.to_thread(flow_runs, server)
+            values["run_link"] = partial(run_link, server)
         if page == "control":
             session: LoginSession = request.scope["session"]
             values |= await self._live.controllable()
@@ -125,13 +103,32 @@ class Dashboard:
             session.notice = None
         return self._html(f"{page or 'now'}.html.j2", settings=self._settings, **values)
 
+    async def _why(self, request: Request, order: str) -> Response:
+        """Trace an order back to its data."""
+        lines: Sequence[str] = ("This dashboard has no ledger to trace it in.",)
+        if self._executor.explain is not None:
+            try:
+                lines = await asyncio.to_thread(self._executor.explain, order)
+            except NocturneError as error:
+                lines = (str(error),)
+        csrf = request.scope["session"].csrf
+        return self._html("why.html.j2", page="trades", csrf=csrf, order=order, lines=lines)
+
+    async def _report(self, release_id: str) -> Response:
+        """Show the report of a release: one file with its own scripts, shut off from this site."""
+        file = await asyncio.to_thread(find_report, self._settings.published, release_id)
+        if file is None:
+            return self._html("missing.html.j2", 404, page=None, csrf=None)
+        body = await asyncio.to_thread(file.read_bytes)
+        return Response(body, media_type="text/html", headers={POLICY_HEADER: REPORT_POLICY})
+
     async def _act(self, request: Request, command: str) -> Response:
         """Send a command of the operator to the executor; the next page says what became of it."""
         session: LoginSession = request.scope["session"]
         form = await _form(request)
         if not same(session.csrf, form.get("csrf", "")):
             return self._html("missing.html.j2", 403, page=None, csrf=None)
-        session.notice = await asyncio.to_thread(perform, self._control, command, form)
+        session.notice = await asyncio.to_thread(perform, self._executor.control, command, form)
         return RedirectResponse("/control", status_code=303)
 
     async def _login_page(self) -> Response:
@@ -169,13 +166,16 @@ class Dashboard:
         answer.delete_cookie(COOKIE)
         return answer
 
-    async def _asset(self, path: str) -> Response:
+    async def _asset(self, request: Request, path: str) -> Response:
         folder = resources.files("web")
         kind = ASSETS.get(Path(path).suffix)
         parts = path.split("/")
         if kind is None or ".." in parts or not folder.joinpath(*parts).is_file():
             return Response(status_code=404)
-        return Response(folder.joinpath(*parts).read_bytes(), media_type=kind)
+        body = folder.joinpath(*parts).read_bytes()
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return Response(body, media_type=kind)
+        return Response(_packed(body), media_type=kind, headers={"content-encoding": "gzip"})
 
     async def _follow(self, socket: WebSocket, page: str = "") -> None:
         await socket.accept()
@@ -192,6 +192,12 @@ class Dashboard:
                         await socket.send_text(orjson.dumps(message, default=str).decode())
         except (WebSocketDisconnect, RuntimeError, TimeoutError):
             return  # the viewer went away, or takes nothing
+
+
+@lru_cache(maxsize=64)
+def _packed(body: bytes) -> bytes:
+    """Compress a file of `web/`; it has no secret that its length could tell."""
+    return gzip.compress(body, mtime=0)
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard.executor_feed import Control
 from trading.errors import NocturneError
-
-Control = Callable[[str, Mapping[str, str]], dict[str, Any]]
-"""Sends a command with its arguments to the executor and returns its answer; may block."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 Follow = Callable[[], AsyncGenerator[dict[str, Any], None]]
 """Yields one ``snapshot`` of the status, then its ``changes``, at least one update a second."""
+Control = Callable[[str, Mapping[str, str]], dict[str, Any]]
+"""Sends a command with its arguments to the executor and returns its answer; may block."""
+HEALTH_EVERY_S = 5.0
 AGAIN_S = 1.0
 """How soon an executor that does not answer is asked again."""
 
@@ -78,3 +81,23 @@ class ExecutorFeed:
         except (OSError, ValueError, KeyError, TypeError):
             return StatusReading(None, 0.0, pushed)
         return StatusReading(found, age_s, pushed)
+
+
+class HealthWatch:
+    """Asks the executor for its checks now and then."""
+
+    def __init__(self, control: Control | None, on_answer: Callable[[], None]) -> None:
+        self._control = control
+        self._on_answer = on_answer
+        self.answer: Mapping[str, Any] | None = None
+        """The newest checks; None while the executor does not answer."""
+
+    async def run(self) -> None:
+        """Ask until cancelled."""
+        while self._control is not None:
+            try:
+                self.answer = await asyncio.to_thread(self._control, "health", {})
+            except NocturneError:
+                self.answer = None
+            self._on_answer()
+            await asyncio.sleep(HEALTH_EVERY_S)

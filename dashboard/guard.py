@@ -18,8 +18,14 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+REPORT_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; "
+    "style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'"
+)
+"""A report holds its scripts: the sandbox gives it an origin of its own, without our cookie."""
+POLICY_HEADER = "content-security-policy"
 HEADERS = {
-    "content-security-policy": POLICY,
+    POLICY_HEADER: POLICY,
     "x-content-type-options": "nosniff",
     # Not "no-referrer": with it browsers hide the origin of a form of our own, too.
     "referrer-policy": "same-origin",
@@ -59,7 +65,8 @@ class Guard:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                given = MutableHeaders(scope=message)
+                given.update({name: v for name, v in HEADERS.items() if name not in given})
             await send(message)
 
         if refusal == "login":
@@ -71,11 +78,9 @@ class Guard:
             await self._app(scope, receive, send_safely)
 
     def _refusal(self, scope: Scope, headers: Headers) -> str | None:
-        if headers.get("host") not in self._hosts:
+        if is_foreign_host(headers, self._hosts):
             return "this host name is not allowed"
-        writes = scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")
-        origins = {f"{scheme}://{headers['host']}" for scheme in ("http", "https")}
-        if writes and headers.get("origin") not in origins:
+        if is_foreign_origin(scope, headers):
             return "this origin is not allowed"
         return None
 
@@ -87,3 +92,15 @@ class Guard:
         session = self._sessions.find(connection.cookies.get(COOKIE))
         scope["session"] = session
         return session is not None
+
+
+def is_foreign_host(headers: Headers, hosts: frozenset[str]) -> bool:
+    """Tell whether a request names another host: its page may have been bound to this address."""
+    return headers.get("host") not in hosts
+
+
+def is_foreign_origin(scope: Scope, headers: Headers) -> bool:
+    """Tell whether a request that writes, or a WebSocket, comes from a page of another site."""
+    writes = scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")
+    own = {f"{scheme}://{headers['host']}" for scheme in ("http", "https")}
+    return writes and headers.get("origin") not in own

@@ -11,14 +11,15 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from dashboard.changes import changed_parts
-from dashboard.executor_feed import ExecutorFeed, Follow, StatusReading
-from dashboard.ledger_reader import NO_ROWS, LedgerReader
-from dashboard.snapshot import open_positions, snapshot, strategies
-from lake.ledger_database import LedgerSource
+from dashboard.executor_feed import ExecutorFeed, HealthWatch, StatusReading
+from dashboard.ledger_reader import NO_ROWS, LedgerReader, OtherLedgers
+from dashboard.parts.controllable import open_positions, strategies
+from dashboard.releases import ReleaseEntries
+from dashboard.settings import DashboardSettings, ExecutorAccess
+from dashboard.snapshot import Surroundings, snapshot
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +34,15 @@ ALIVE_EVERY_S = 1.0
 class LiveState:
     """Reads ledger and status while somebody looks, and tells each viewer what changed."""
 
-    def __init__(
-        self, state: Path, ledger: LedgerSource | None = None, follow: Follow | None = None
-    ) -> None:
+    def __init__(self, settings: DashboardSettings, executor: ExecutorAccess | None = None) -> None:
+        executor = executor or ExecutorAccess()
+        self._settings = settings
         self._woken = asyncio.Event()
-        self._feed = ExecutorFeed(state / "status.json", follow, self._woken.set)
-        self._ledger = LedgerReader(ledger or LedgerSource(str(state / "ledger.sqlite")))
+        self._feed = ExecutorFeed(settings.state / "status.json", executor.follow, self._woken.set)
+        self._ledger = LedgerReader(settings.source, settings.day_begins)
+        self._others = OtherLedgers(settings.source)
+        self._health = HealthWatch(executor.control, self._woken.set)
+        self._entries = ReleaseEntries(settings.published)
         self._parts = self._nothing()
         self._reading = asyncio.Lock()
         self._viewers: set[asyncio.Event] = set()
@@ -49,7 +53,10 @@ class LiveState:
         changed = asyncio.Event()
         self._viewers.add(changed)
         if not self._tasks:
-            self._tasks = [asyncio.create_task(work) for work in (self._feed.run(), self._turn())]
+            self._tasks = [
+                asyncio.create_task(work)
+                for work in (self._feed.run(), self._health.run(), self._turn())
+            ]
         try:
             await self._refresh()
             seen, number = self._chosen(names), 0
@@ -94,11 +101,19 @@ class LiveState:
                     viewer.set()
 
     def _read(self) -> dict[str, Any]:
-        return snapshot(self._ledger.read(), self._feed.read(), self._ledger.problem)
+        rows, reading = self._ledger.read(), self._feed.read()
+        beside = Surroundings(
+            entries=self._entries.of((reading.values or {}).get("release")),
+            health=self._health.answer,
+            executors=self._others.read(),
+            problem=self._ledger.problem,
+            daily_loss_limit=self._settings.daily_loss_limit,
+        )
+        return snapshot(rows, reading, beside)
 
     @staticmethod
     def _nothing() -> dict[str, Any]:
-        return snapshot(NO_ROWS, StatusReading(None, 0.0, None), "")
+        return snapshot(NO_ROWS, StatusReading(None, 0.0, None), Surroundings())
 
     async def controllable(self) -> dict[str, Any]:
         """Return the open positions and the strategies that a command can name."""

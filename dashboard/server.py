@@ -9,28 +9,25 @@ from contextlib import suppress
 
 import uvicorn
 
-from dashboard.app import Dashboard, DashboardSettings
-from dashboard.controls import Control
-from dashboard.executor_feed import Follow
+from dashboard.app import Dashboard
+from dashboard.settings import DashboardSettings, ExecutorAccess
 
 ALIVE_EVERY_S = 15.0
 
 
 def serve(
     settings: DashboardSettings,
-    control: Control | None = None,
-    follow: Follow | None = None,
+    executor: ExecutorAccess | None = None,
     notify: Callable[[str], object] | None = None,
 ) -> None:
     """Listen on the given address of this machine until SIGINT or SIGTERM.
 
-    ``control`` sends the operator's commands to the executor, ``follow`` yields what it pushes.
     ``notify`` gets ``READY=1`` once it listens, then ``WATCHDOG=1`` while its event loop turns.
 
     The access log is off: a line a request tells nothing that the executor's log does not.
     """
     config = uvicorn.Config(
-        Dashboard(settings, control, follow).app,
+        Dashboard(settings, executor).app,
         host=settings.host,
         port=settings.port,
         log_level="warning",

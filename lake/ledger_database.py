@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 SCHEMA = "nocturne"
 PASSWORD_VARIABLE = "NOCTURNE_LEDGER_PASSWORD"
-TABLES = ("orders", "fills", "positions", "events", "equity", "alerts", "received_candles")
+TABLES = (
+    *("orders", "fills", "positions", "events", "equity", "alerts", "received_candles", "meta"),
+)
 CONNECT_S = 5
 _TYPES = {"bigint": "INTEGER", "double precision": "REAL"}
 """What the file has for a type of PostgreSQL; everything else is text there."""
@@ -79,6 +81,22 @@ def ledger_version(source: LedgerSource) -> int:
     try:
         with _connect(source) as server:
             return _lease(server, source)[1]
+    except psycopg.Error as error:
+        raise _unreadable(source, error) from error
+
+
+def accounts(source: LedgerSource) -> list[str]:
+    """Return the accounts whose executors write to a database.
+
+    Raises:
+        DataError: the server does not answer.
+    """
+    import psycopg
+
+    try:
+        with _connect(source) as server:
+            found = server.execute(f"select executor from {SCHEMA}.leases order by 1")
+            return [str(row[0]) for row in found]
     except psycopg.Error as error:
         raise _unreadable(source, error) from error
 
@@ -143,7 +161,8 @@ def _copy_table(
     query = f"select {names} from {SCHEMA}.{table} where executor = %s"
     values: list[Any] = [account]
     if newest is not None:
-        query = f"select * from ({query} order by time desc limit %s) newest order by time"
+        time = "open_time" if table == "received_candles" else "time"
+        query = f"select * from ({query} order by {time} desc limit %s) newest order by {time}"
         values = [account, newest]
     marks = ", ".join("?" for _ in columns)
     rows = server.execute(query, values)

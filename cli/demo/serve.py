@@ -16,9 +16,10 @@ TRIED_PORTS = 20
 
 def serve_day(plan: DemoPlan) -> None:
     """Serve the state that the replay left, under a new password, until Ctrl-C."""
-    from dashboard.app import DashboardSettings
+    from cli.dashboard import explainer
     from dashboard.password import make_password, read_hash, store_password
     from dashboard.server import serve
+    from dashboard.settings import DashboardSettings, ExecutorAccess
 
     published = plan.lake / "published"
     release = read_current(published, now=plan.begin, mode="replay")
@@ -29,7 +30,8 @@ def serve_day(plan: DemoPlan) -> None:
     typer.echo(f"\nDashboard of the replayed day: http://127.0.0.1:{port}/")
     typer.echo(f"     password     {password}")
     typer.echo("     Ctrl-C ends it")
-    serve(DashboardSettings(state, published, read_hash(state), port=port))
+    settings = DashboardSettings(state, published, read_hash(state), port=port)
+    serve(settings, ExecutorAccess(explain=explainer(settings.source.where, None)))
 
 
 def free_port() -> int:

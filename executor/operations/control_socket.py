@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 Command = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 Follow = Callable[[], AsyncGenerator[dict[str, Any], None]]
 WATCH = "watch"
+LOOKS = frozenset({"status", "health"})
+"""Commands that change nothing: a dashboard asks every few seconds."""
 WATCH_REQUEST = json.dumps({"command": WATCH}).encode() + b"\n"
 LONGEST_LINE = 2**24
 """Bytes of one update: a status grows with the positions."""
@@ -116,7 +118,7 @@ class ControlServer:
             command = self._commands[name]
         except (orjson.JSONDecodeError, KeyError, TypeError):
             return {"error": f"unknown command; known are {', '.join(sorted(self._commands))}"}
-        log.info("control: %s", name)
+        log.log(logging.DEBUG if name in LOOKS else logging.INFO, "control: %s", name)
         try:
             return await command(request)
         except Exception as error:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dashboard import live as live_module
-from dashboard import snapshot as snapshot_module
-from dashboard.app import PARTS
-from dashboard.executor_feed import AGAIN_S
+from dashboard.executor_feed import Follow
 from dashboard.live import LiveState
+from dashboard.parts import executor as executor_part
+from dashboard.settings import DashboardSettings, ExecutorAccess
+from dashboard.snapshot import PARTS
 from executor.operations.control_socket import ControlServer, follow
 from tests.dashboard.ledgers import add_stop, make_ledger, write_status
 from trading.errors import SettingsError
@@ -25,8 +26,8 @@ STATUS = {"status": "running", "mode": "replay", "release": "r", "entries": True
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that stands still for a while makes no executor stale."""
-    monkeypatch.setattr(snapshot_module, "STALE_S", 1e9)
-    monkeypatch.setattr(snapshot_module, "SILENT_S", 1e9)
+    monkeypatch.setattr(executor_part, "STALE_S", 1e9)
+    monkeypatch.setattr(executor_part, "SILENT_S", 1e9)
 
 
 class Pushing:
@@ -49,6 +50,11 @@ class Pushing:
         self.updates.put_nowait(None)
 
 
+def live_on(state: Path, follow: Follow | None = None) -> LiveState:
+    settings = DashboardSettings(state, state / "published", "")
+    return LiveState(settings, ExecutorAccess(follow=follow))
+
+
 async def until_part(
     stream: AsyncGenerator[dict[str, Any], None], name: str, **wanted: Any
 ) -> dict[str, Any]:
@@ -66,7 +72,7 @@ async def until_part(
 async def test_a_viewer_gets_the_whole_state_then_what_changed(tmp_path: Path) -> None:
     ledger = make_ledger(tmp_path)
     write_status(tmp_path)
-    live = LiveState(tmp_path)
+    live = live_on(tmp_path)
     stream = live.follow(PARTS[""])
     first = await anext(stream)
     assert set(first["parts"]) == set(PARTS[""])
@@ -87,7 +93,7 @@ async def test_a_viewer_gets_the_whole_state_then_what_changed(tmp_path: Path) -
 
 async def test_nothing_new_is_a_sign_of_life(tmp_path: Path) -> None:
     make_ledger(tmp_path)
-    live = LiveState(tmp_path)
+    live = live_on(tmp_path)
     stream = live.follow(PARTS["log"])
     await anext(stream)
     async with asyncio.timeout(DEADLINE_S):
@@ -102,7 +108,7 @@ async def test_a_push_is_shown_without_waiting_for_the_next_look(
     monkeypatch.setattr(live_module, "LOOK_EVERY_S", 3600.0)
     ledger = make_ledger(tmp_path)
     executor = Pushing()
-    live = LiveState(tmp_path, follow=executor.follow)
+    live = live_on(tmp_path, executor.follow)
     stream = live.follow(PARTS[""])
     await until_part(stream, "executor", tone="good", text="running · replay · r")
     add_stop(ledger, 1, 99.5)
@@ -117,7 +123,7 @@ async def test_an_executor_that_ends_is_said_at_once_and_asked_again(tmp_path: P
     make_ledger(tmp_path)
     write_status(tmp_path)
     executor = Pushing()
-    live = LiveState(tmp_path, follow=executor.follow)
+    live = live_on(tmp_path, executor.follow)
     stream = live.follow(PARTS[""])
     await until_part(stream, "executor", tone="good")
     executor.end()
@@ -132,8 +138,8 @@ async def test_an_executor_that_says_nothing_more_is_stale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_ledger(tmp_path)
-    monkeypatch.setattr(snapshot_module, "STALE_S", 0.5)
-    live = LiveState(tmp_path, follow=Pushing().follow)
+    monkeypatch.setattr(executor_part, "STALE_S", 0.5)
+    live = live_on(tmp_path, Pushing().follow)
     stream = live.follow(PARTS[""])
     found = await until_part(stream, "executor", tone="warn")
     assert found["text"].startswith("stale ")
@@ -144,7 +150,7 @@ async def test_an_executor_that_says_nothing_more_is_stale(
 async def test_all_viewers_share_one_push_and_the_last_one_ends_it(tmp_path: Path) -> None:
     make_ledger(tmp_path)
     executor = Pushing()
-    live = LiveState(tmp_path, follow=executor.follow)
+    live = live_on(tmp_path, executor.follow)
     streams = [live.follow(PARTS[page]) for page in PARTS]
     for stream in streams:
         await until_part(stream, "executor", tone="good")
@@ -159,7 +165,7 @@ async def test_a_reading_that_fails_is_said_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_ledger(tmp_path)
-    live = LiveState(tmp_path)
+    live = live_on(tmp_path)
     reading = live._ledger.read
     monkeypatch.setattr(live._ledger, "read", lambda: 1 / 0)
     stream = live.follow(PARTS[""])
@@ -174,7 +180,7 @@ async def test_a_reading_that_fails_is_said_and_tried_again(
 async def test_a_torn_status_is_no_status(tmp_path: Path) -> None:
     make_ledger(tmp_path)
     (tmp_path / "status.json").write_text('{"status":')
-    live = LiveState(tmp_path)
+    live = live_on(tmp_path)
     stream = live.follow(PARTS["log"])
     parts = (await anext(stream))["parts"]
     assert parts["executor"]["text"] == "No executor has run here yet."
@@ -186,7 +192,7 @@ async def test_the_push_of_the_control_socket_is_followed(tmp_path: Path) -> Non
     executor = Pushing()
     server = ControlServer(tmp_path, {}, executor.follow)
     await server.start()
-    live = LiveState(tmp_path, follow=lambda: follow(tmp_path))
+    live = live_on(tmp_path, lambda: follow(tmp_path))
     stream = live.follow(PARTS[""])
     await until_part(stream, "executor", tone="good")
     executor.push(release="next")
@@ -195,7 +201,37 @@ async def test_the_push_of_the_control_socket_is_followed(tmp_path: Path) -> Non
     await until_part(stream, "executor", text="No executor has run here yet.")
     await stream.aclose()
     await live.close()
-    assert AGAIN_S < DEADLINE_S
+
+
+async def test_the_executors_checks_are_requested_while_somebody_looks(tmp_path: Path) -> None:
+    make_ledger(tmp_path)
+    asked: list[str] = []
+
+    def control(command: str, _: Mapping[str, str]) -> dict[str, Any]:
+        asked.append(command)
+        checks = {"clock": {"ok": True, "value": {"v": 3}}, "disk": {"ok": False, "value": 2**30}}
+        return {"ok": False, "checks": checks}
+
+    settings = DashboardSettings(tmp_path, tmp_path / "published", "")
+    live = LiveState(settings, ExecutorAccess(control))
+    stream = live.follow(PARTS[""])
+    async with asyncio.timeout(DEADLINE_S):
+        message = await anext(stream)
+        while not (rows := _health_rows(message)):
+            message = await anext(stream)
+    assert [[cell["value"] for cell in cells] for _, cells in rows] == [
+        ["disk", "✗ does not hold", "1,024 MiB free"],
+        ["clock", "✓ holds", "v 3"],
+    ]
+    assert set(asked) == {"health"}
+    await stream.aclose()
+    await live.close()
+
+
+def _health_rows(message: dict[str, Any]) -> list[Any]:
+    if "parts" in message:
+        return list(message["parts"]["health"]["rows"])
+    return list(message["changes"].get("health", {}).get("put", []))
 
 
 async def test_an_update_that_a_kill_tore_is_dropped(tmp_path: Path) -> None:

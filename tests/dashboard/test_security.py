@@ -2,94 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from fastapi.routing import APIRoute, APIWebSocketRoute
-from yarl import URL
 
-from dashboard.app import Dashboard, DashboardSettings
-from dashboard.password import read_hash, store_password
-from tests.dashboard.ledgers import NASTY, make_ledger, write_status
+from tests.dashboard.client import PASSWORD, Client, served
+from tests.dashboard.ledgers import NASTY
 
-PASSWORD = "correct horse battery"
 OPEN = {"/login", "/static/{path:path}"}
-
-
-@dataclass
-class Client:
-    """A browser without a browser: it keeps cookies and follows no redirection."""
-
-    app: FastAPI
-    http: aiohttp.ClientSession
-    home: str
-    sent: list[tuple[str, dict[str, str]]]
-    """What reached the executor."""
-
-    async def token(self) -> str:
-        """Log in, and return the token that the forms of the session carry."""
-        await self.log_in()
-        page = (await self.ask("GET", "/control"))[1]
-        return page.split('name="csrf" value="')[1].split('"')[0]
-
-    async def ask(
-        self, method: str, path: str, form: dict[str, str] | None = None, **headers: str
-    ) -> tuple[int, str, dict[str, str]]:
-        """Return status, text and headers; a request that writes names its origin."""
-        own = {"origin": self.home} if method != "GET" else {}
-        given = {name: value for name, value in (own | headers).items() if value != "-"}
-        async with self.http.request(
-            method, self.home + path, data=form, headers=given, allow_redirects=False
-        ) as answer:
-            return (
-                answer.status,
-                await answer.text(),
-                {name.lower(): value for name, value in answer.headers.items()},
-            )
-
-    async def log_in(self, password: str = PASSWORD, **headers: str) -> int:
-        """Post a password; return the status."""
-        return (await self.ask("POST", "/login", {"password": password}, **headers))[0]
-
-    async def first_message(self, origin: str, page: str = "") -> Any:
-        """Return the first message of the WebSocket, or the code that closed it."""
-        async with self.http.ws_connect(f"{self.home}/live/{page}", origin=origin) as live:
-            message = await live.receive()
-            return live.close_code if message.type is aiohttp.WSMsgType.CLOSE else message.json()
 
 
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    state = tmp_path / "state"
-    make_ledger(state)
-    write_status(state)
-    store_password(state, PASSWORD)
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    published = tmp_path / "published"
-    sent: list[tuple[str, dict[str, str]]] = []
-
-    def control(command: str, arguments: Mapping[str, str]) -> dict[str, Any]:
-        sent.append((command, dict(arguments)))
-        return {"entries": False, "why": f"paused {NASTY}"}
-
-    settings = DashboardSettings(state, published, read_hash(state), port=port)
-    app = Dashboard(settings, control).app
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
-    task = asyncio.create_task(server.serve(sockets=[listener]))
-    jar = aiohttp.CookieJar(unsafe=True)  # it keeps cookies of an address, too
-    async with aiohttp.ClientSession(cookie_jar=jar) as http:
-        yield Client(app, http, f"http://127.0.0.1:{port}", sent)
-    server.should_exit = True
-    await task
+    async with served(tmp_path) as found:
+        yield found
 
 
 async def test_every_route_but_the_open_ones_is_closed_without_a_login(client: Client) -> None:
@@ -101,7 +32,7 @@ async def test_every_route_but_the_open_ones_is_closed_without_a_login(client: C
             assert await client.first_message(client.home) == 4401
             continue
         for method in route.methods:
-            path = route.path.replace("{page}", "trades").replace("{command}", "pause")
+            path = re.sub(r"\{\w+\}", "trades", route.path)
             status, _, headers = await client.ask(method, path)
             assert (status, headers["location"]) == (303, "/login"), path
 
@@ -188,6 +119,29 @@ async def test_hostile_text_reaches_the_page_only_as_data(client: Client) -> Non
     assert NASTY in message["parts"]["trades"]["rows"][0][1][2]["value"]
 
 
+async def test_the_trace_of_an_order_is_shown_as_text(client: Client) -> None:
+    await client.log_in()
+    page = (await client.ask("GET", f"/why/{quote(NASTY, safe='')}"))[1]
+    assert NASTY not in page
+    assert page.count("&lt;img src=x onerror=alert(1)&gt;") >= 3
+
+
+async def test_a_report_is_shut_off_from_the_site(client: Client) -> None:
+    release = "20250622T000000Z-abcdefgh"
+    (client.published / "releases" / release).mkdir(parents=True)
+    reports = client.published.parent / "reports"
+    reports.mkdir()
+    (reports / f"{release}.html").write_text("<script>1</script>")
+    await client.log_in()
+    status, text, headers = await client.ask("GET", f"/report/{release}")
+    assert (status, text) == (200, "<script>1</script>")
+    policy = headers["content-security-policy"]
+    assert policy.startswith("sandbox allow-scripts; default-src 'none'")
+    assert "allow-same-origin" not in policy
+    for other in ("20250622T000000Z-abcdefgi", "..%2freports%2f" + release, "current"):
+        assert (await client.ask("GET", f"/report/{other}"))[0] == 404
+
+
 async def test_a_command_needs_the_token_the_origin_and_a_login(client: Client) -> None:
     assert (await client.ask("POST", "/control/pause", {"csrf": "x"}))[2]["location"] == "/login"
     token = await client.token()
@@ -255,7 +209,6 @@ async def test_with_the_word_the_command_goes_out_once(
 
 async def test_no_page_and_no_address_shows_the_session(client: Client) -> None:
     await client.log_in()
-    cookie = client.http.cookie_jar.filter_cookies(URL(client.home))["nocturne-session"].value
     for page in ("", "trades", "research", "control", "log"):
         _, text, headers = await client.ask("GET", f"/{page}")
-        assert cookie not in text + headers.get("location", "")
+        assert client.cookie not in text + headers.get("location", "")

@@ -10,7 +10,10 @@ import pytest
 from cli.ledger.backup import restore
 from dashboard.executor_feed import StatusReading
 from dashboard.ledger_reader import LedgerReader
-from dashboard.snapshot import executor_state, position_row, snapshot, strategies
+from dashboard.parts.controllable import strategies
+from dashboard.parts.executor import executor_state
+from dashboard.parts.positions import position_row
+from dashboard.snapshot import Surroundings, snapshot
 from lake.ledger_database import LedgerSource
 from tests.dashboard.ledgers import DAY, add, add_position, make_ledger
 from trading.candles import HOUR_MS
@@ -20,7 +23,7 @@ OFF = {"entries": False, "entries_off_because": "paused"}
 
 def seen(state: Path) -> dict[str, Any]:
     rows = LedgerReader(LedgerSource(str(state / "ledger.sqlite"))).read()
-    return snapshot(rows, StatusReading(None, 0.0, None), "")
+    return snapshot(rows, StatusReading(None, 0.0, None), Surroundings())
 
 
 def cells(table: dict[str, Any]) -> list[list[dict[str, Any]]]:
@@ -36,6 +39,7 @@ def test_an_open_position_shows_where_its_stop_rests(tmp_path: Path) -> None:
     (row,) = cells(seen(tmp_path)["positions"])
     assert values(row)[:5] == ["BTCUSDT", "breakout", "long", "0.5", 100.0]
     assert values(row)[8] == 98.5
+    assert row[10]["value"] is None, "there is no target"
 
 
 def test_a_price_gives_the_profit_and_the_distance_to_the_stop(tmp_path: Path) -> None:
@@ -43,11 +47,11 @@ def test_a_price_gives_the_profit_and_the_distance_to_the_stop(tmp_path: Path) -
     held = {"venue": "binance_usdm", "symbol": "BTCUSDT", "price": 102.0}
     rows = LedgerReader(LedgerSource(str(tmp_path / "ledger.sqlite"))).read()
     reading = StatusReading({"positions": [held]}, 0.0, None)
-    (row,) = cells(snapshot(rows, reading, "")["positions"])
-    assert values(row)[5:8] == [102.0, 1 - 98.5 / 102, 1.0]
-    assert (row[6]["unit"], row[7]["tone"]) == ("share", "good")
+    (row,) = cells(snapshot(rows, reading, Surroundings())["positions"])
+    assert values(row)[5:10] == pytest.approx([102.0, 1.0, 0.02, 98.5, 1 - 98.5 / 102])
+    assert (row[6]["tone"], row[9]["unit"]) == ("good", "share")
     short = {**rows["open"][0], "side": -1}
-    assert position_row(short, [], 102.0)[7] == {"value": -1.0, "unit": "change", "tone": "bad"}
+    assert position_row(short, [], 102.0)[6] == {"value": -1.0, "unit": "change", "tone": "bad"}
 
 
 def test_strategies_can_be_switched_where_the_executor_can(tmp_path: Path) -> None:
@@ -71,7 +75,7 @@ def test_an_open_position_without_a_stop_is_red_and_counted(tmp_path: Path) -> N
 def test_results_are_after_fees_and_today_counts_from_midnight(tmp_path: Path) -> None:
     make_ledger(tmp_path)
     parts = seen(tmp_path)
-    assert cells(parts["trades"])[0][6] == {"value": 1.5, "unit": "number", "tone": "good"}
+    assert cells(parts["trades"])[0][7] == {"value": 1.5, "unit": "change", "tone": "good"}
     facts = {one["label"]: one["value"] for one in parts["facts"]}
     assert facts["Today"] == 11.0
     assert facts["All"] == 21.0

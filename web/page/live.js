@@ -29,8 +29,15 @@
     if (value === null || value === undefined) return "–";
     if (unit === "time") return nocturne.moment(value).replace(" UTC", "");
     if (unit === "seconds") return `${nocturne.format(value, "number", 1)} s`;
+    if (unit === "duration") return duration(value);
     if (unit === "change") return (value > 0 ? "+" : "") + nocturne.format(value, "number");
     return unit === "text" ? String(value) : nocturne.format(value, unit);
+  }
+
+  function duration(ms) {
+    const minutes = Math.round(ms / 60000);
+    if (minutes < 60) return `${minutes} min`;
+    return minutes < 2880 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${Math.round(minutes / 1440)} days`;
   }
 
   function element(name, text, more = {}) {
@@ -40,12 +47,17 @@
     return made;
   }
 
-  function rowOf(cells, head) {
-    const row = element("tr", "", { role: "row" });
+  function rowOf(key, cells, head) {
+    const row = element("tr", "", { role: "row", "data-key": String(key) });
     row.append(
       ...cells.map((cell, n) => {
         const css = `word ${cell.tone || ""} ${String(write(cell)).length > 24 ? "wide" : ""}`;
-        return element("td", write(cell), { role: "cell", "data-label": head[n], class: css.trim() });
+        const made = element("td", write(cell), { role: "cell", "data-label": head[n], class: css.trim() });
+        if (cell.link && cell.link.startsWith("/why/")) {
+          const about = `${write(cell)}: ${write(cells[0])}`;
+          made.replaceChildren(element("a", write(cell), { href: cell.link, "aria-label": about }));
+        }
+        return made;
       }),
     );
     return row;
@@ -56,7 +68,7 @@
     const line = element("tr", "", { role: "row" });
     line.append(...head.map((label) => element("th", label, { scope: "col", role: "columnheader", class: "word" })));
     place.tHead.replaceChildren(line);
-    const kept = { head, rows: new Map(rows.map(([key, cells]) => [key, rowOf(cells, head)])) };
+    const kept = { head, rows: new Map(rows.map(([key, cells]) => [key, rowOf(key, cells, head)])) };
     tables.set(place.dataset.part, kept);
     place.tBodies[0].replaceChildren(...kept.rows.values());
     showEmpty(place, rows.length);
@@ -71,7 +83,7 @@
       kept.rows.delete(key);
     }
     for (const [key, cells] of put) {
-      const row = rowOf(cells, kept.head);
+      const row = rowOf(key, cells, kept.head);
       if (kept.rows.has(key)) kept.rows.get(key).replaceWith(row);
       else fresh.push(row);
       kept.rows.set(key, row);
@@ -81,7 +93,21 @@
     showEmpty(place, kept.rows.size);
   }
 
+  /* The rows that have the words of the filter are shown. */
+  function applyFilter(name) {
+    const field = document.querySelector(`[data-filter="${name}"]`);
+    if (!field || !tables.has(name)) return;
+    const words = field.value.toLowerCase().split(/\s+/);
+    for (const row of tables.get(name).rows.values()) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+    }
+  }
+
   function showEmpty(place, count) {
+    applyFilter(place.dataset.part);
+    const section = document.querySelector(`[data-if="${place.dataset.part}"]`);
+    if (section) section.hidden = count === 0;
     const empty = document.querySelector(`[data-empty="${place.dataset.part}"]`);
     if (empty) empty.hidden = count > 0;
     place.hidden = count === 0;
@@ -102,6 +128,17 @@
     const box = byId("equity");
     if (!box || data.times.length < 2) return;
     byId("equity-data").textContent = JSON.stringify(data);
+    nocturne.redraw(box);
+  }
+
+  function fillPrices({ title, bars, trades }) {
+    const box = byId("prices");
+    if (!box) return;
+    document.querySelector('[data-if="prices"]').hidden = bars === null;
+    if (bars === null) return;
+    byId("prices-title").textContent = title;
+    byId("prices-bars").textContent = JSON.stringify(bars);
+    byId("prices-data").textContent = JSON.stringify({ bars: "prices-bars", trades });
     nocturne.redraw(box);
   }
 
@@ -129,7 +166,7 @@
     document.title = `${tone === "bad" ? "✗ " : ""}${document.title.replace(/^✗ /, "")}`;
   }
 
-  const SPECIAL = { executor: fillExecutor, equity: fillEquity, spoken: speakTrade };
+  const SPECIAL = { executor: fillExecutor, equity: fillEquity, prices: fillPrices, spoken: speakTrade };
 
   function fill(name, part) {
     if (SPECIAL[name]) return SPECIAL[name](part);
@@ -188,6 +225,8 @@
   document.addEventListener("DOMContentLoaded", () => {
     if (!document.body.dataset.live) return;
     connect();
+    for (const field of document.querySelectorAll("[data-filter]"))
+      field.addEventListener("input", () => applyFilter(field.dataset.filter));
     setInterval(look, 500);
     window.addEventListener("online", connect);
     document.addEventListener("visibilitychange", () => {
