@@ -211,14 +211,14 @@ def _weighed(run: StepRunner, entries: Sequence[OptimizeEntry]) -> tuple[Optimiz
     return run.call("evidence", tasks.EVIDENCE, entries)
 
 
-def _trained(run: StepRunner, symbols: Sequence[str]) -> Outcomes[TrainedModels]:
+def _trained(run: StepRunner, symbols: Sequence[str]) -> tuple[TrainedModels, ...]:
+    """Train, and give every model the state that looks and unseen days have earned it."""
     if not run.request.settings.models:
-        return Outcomes("train", ())
+        return ()
     keys = tasks.model_keys(run.request, symbols)
     trained = run.each("train", tasks.TRAIN, keys, symbols)
     run.left_out += [reason for models in trained.values for reason in models.left_out]
-    run.call("model-evidence", tasks.MODEL_EVIDENCE, trained.values, len(keys))
-    return trained
+    return run.call("model-evidence", tasks.MODEL_EVIDENCE, trained.values, symbols)
 
 
 def _published(
@@ -254,7 +254,7 @@ def nightly(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     built = _featured(run, checked)
     entries = _weighed(run, _searched(run, checked))
     trained = _trained(run, built)
-    published = _published(run, entries, trained.values)
+    published = _published(run, entries, trained)
     run.call("report", tasks.REPORT, published.release_id, run.unusable)
     return run.finish("nightly", published.sentence)
 
@@ -305,8 +305,8 @@ def train(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     if not request.settings.models:
         raise SettingsError("nothing to train: the setting 'models' is false")
     trained = _trained(run, _featured(run, _checked(run)))
-    trained.good_keys()
-    return run.finish("train", "; ".join(model.sentence for model in trained.values))
+    run.results["train"].good_keys()
+    return run.finish("train", "; ".join(model.sentence for model in trained))
 
 
 def publish(engine: FlowEngine, request: FlowRequest) -> FlowResult:
@@ -315,7 +315,7 @@ def publish(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     checked = _checked(run)
     built = _featured(run, checked)
     entries = _weighed(run, _searched(run, checked))
-    published = _published(run, entries, _trained(run, built).values)
+    published = _published(run, entries, _trained(run, built))
     return run.finish("publish", published.sentence)
 
 

@@ -240,25 +240,18 @@ def _trained(name: str, found: TrainResult) -> TrainedModels:
     )
 
 
-def _record_models(request: FlowRequest, trained: Sequence[TrainedModels], tested: int) -> int:
-    from flows.steps.evidence.model_looks import looks_for_training, record_model_looks
+def _weigh_models(
+    request: FlowRequest, trained: Sequence[TrainedModels], symbols: Sequence[str]
+) -> tuple[TrainedModels, ...]:
+    from flows.steps.evidence.model_looks import weigh_models
 
-    p_values: dict[str, dict[str, float]] = {}
-    for one in trained:
-        for target, p_value in one.p_values.items():
-            p_values.setdefault(target, {})[one.symbol] = p_value
-    looks = looks_for_training(
-        request.lake, as_of=request.as_of, settings=request.settings, tested=tested
-    )
-    found = record_model_looks(
+    return weigh_models(
         request.lake,
         as_of=request.as_of,
         settings=request.settings,
-        p_values=p_values,
-        looks=looks,
-        tested=tested,
+        trained=trained,
+        symbols=symbols,
     )
-    return len(found)
 
 
 def _publish(
@@ -389,7 +382,7 @@ RELATIVE = FlowStep("relative", _relative, timeout_s=3600)
 OPTIMIZE = FlowStep("optimize", _optimize)
 EVIDENCE = FlowStep("evidence", _weigh, timeout_s=7200)
 TRAIN = FlowStep("train", _train, timeout_s=7200, isolated=True, ready=_trained_before)
-MODEL_EVIDENCE = FlowStep("model-evidence", _record_models, timeout_s=300)
+MODEL_EVIDENCE = FlowStep("model-evidence", _weigh_models, timeout_s=7200)
 PUBLISH = FlowStep("publish", _publish, timeout_s=300)
 REPORT = FlowStep("report", _report, timeout_s=300)
 SCAN = FlowStep("scan", _scan, timeout_s=300)

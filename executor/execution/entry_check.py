@@ -64,7 +64,12 @@ class EntryCheck:
             return _refused(f"a foreign position of {foreign} stands against it")
         limits = self._services.risk
         account = replace(self._account.state(signal.symbol), leverage=row.leverage)
-        request = replace(self._request(event, row, allocation.most), forecast_share=effect.share)
+        request = self._request(event, row, allocation.most)
+        request = replace(
+            request,
+            forecast_share=effect.share,
+            size_share=min(request.size_share, effect.evidence),
+        )
         verdict = check_entry(request, account, limits, instrument)
         if effect.facts is None or verdict.risk is None:
             return verdict

@@ -12,6 +12,7 @@ from executor.services import Services
 from executor.settings import Mode
 from executor.settings.first_week import read_first_week
 from executor.strategy.release_keeper import market_datetime
+from lake.releases import DIRECTION, VOLATILITY
 from trading.errors import ParameterError, SettingsError
 from trading.strategies.registry import get_strategy
 
@@ -19,13 +20,17 @@ log = logging.getLogger(__name__)
 
 
 def announce_unproven(services: Services) -> None:
-    """Warn of every strategy in ``[live] allow_unproven``; other modes ask for no evidence.
+    """Warn of every strategy and model in ``[live] allow_unproven``.
+
+    Other modes ask for no evidence.
 
     Raises:
-        SettingsError: a name is no strategy.
+        SettingsError: a name is neither a strategy nor the target of a model.
     """
     live = services.settings.live
     for name in live.allow_unproven:
+        if name in (VOLATILITY, DIRECTION):
+            continue
         try:
             get_strategy(name)
         except ParameterError as error:

@@ -185,7 +185,7 @@ class LiveSettings(_Section):
     """What evidence is asked of a strategy before it trades money; only mode ``live`` asks."""
 
     allow_unproven: tuple[str, ...] = ()
-    """Strategies that trade although their gates refused them, at the size of ``probation``."""
+    """Strategies and models that are used although their gates refused them, at ``probation``."""
     probation: float = Field(default=0.25, gt=0, le=1)
     """Share of every limit for a strategy on probation; a proven one grows with its evidence."""
     first_week: Decimal = Field(default=Decimal("0.10"), gt=0, le=1)

@@ -25,6 +25,7 @@ from trading.positions.forecasts import (
     range_of,
     size_of,
 )
+from trading.research.evidence.states import share_of_limits
 from trading.strategies.registry import get_strategy
 from trading.strategies.setup import Setup
 
@@ -37,6 +38,7 @@ class ForecastEffect:
 
     ``share`` is what the entry takes of its size; ``atr`` and ``swing`` stand for the ATR behind
     stop and leverage, NaN where it is not known. ``refusal`` says why the entry is skipped.
+    ``evidence`` is the share of every limit that the evidence behind the model allows.
     ``facts`` are those of the forecast and of its use, for the ledger; None where none is used.
     """
 
@@ -45,6 +47,7 @@ class ForecastEffect:
     swing: float = math.nan
     refusal: str = ""
     facts: Mapping[str, Any] | None = None
+    evidence: float = 1.0
 
 
 class ForecastKeeper:
@@ -95,8 +98,9 @@ class ForecastKeeper:
             found = self.current.known_at(target, venue, symbol, now_ms)
             if found is None:
                 return None, f"{series.model} has none that is valid now"
-            if settings.mode is Mode.LIVE and not found.proven:
-                return None, f"{series.model} is unproven, refused in live"
+            allowed = target in settings.live.allow_unproven
+            if settings.mode is Mode.LIVE and not (found.proven or allowed):
+                return None, f"{series.model} is {_unproven(found)}; refused in live"
             return found, ""
         return None, f"there is no {target} of {symbol}"
 
@@ -118,7 +122,25 @@ class ForecastKeeper:
             swing=range_of(numbers, U_LEVERAGE, volatility, signal.price, atr_ms, atr),
             refusal="" if may_enter(numbers, volatility) else _refusal(found, missing, numbers[4]),
             facts=_facts(found, missing, share),
+            evidence=self._evidence_share(found) if use.stop or use.leverage else 1.0,
         )
+
+    def _evidence_share(self, found: KnownForecast | None) -> float:
+        """Return the share of every limit for an entry whose levels rest on a forecast.
+
+        Elsewhere than in live it is all of them. A forecast that only makes entries smaller, or
+        skips them, needs no smaller size.
+        """
+        settings = self._services.settings
+        if found is None or settings.mode is not Mode.LIVE:
+            return 1.0
+        e_value = found.evidence.e_value if found.evidence is not None else 1.0
+        return share_of_limits(found.state, e_value, settings.live.probation)
+
+
+def _unproven(found: KnownForecast) -> str:
+    known = found.evidence
+    return known.sentence if known is not None and known.state == "unproven" else "unproven"
 
 
 def _refusal(found: KnownForecast | None, missing: str, least: float) -> str:

@@ -76,7 +76,7 @@ def read_report_data(lake: Lake, as_of: datetime, release_id: str | None) -> Rep
         folds=folds,
         trades=research_rows(lake, tables.TRADES, seen),
         equity=research_rows(lake, tables.EQUITY, seen),
-        cards=read_cards(lake, seen),
+        cards=with_released(read_cards(lake, seen), lake, made),
         bars=bars,
         marks={
             symbol: read_marks(lake, symbol, shown, seen)
@@ -170,6 +170,18 @@ def read_cards(lake: Lake, as_of: datetime) -> list[Row]:
             if path.is_file():
                 cards.append(json.loads(path.read_text(encoding="utf-8")))
     return cards
+
+
+def with_released(cards: Sequence[Row], lake: Lake, manifest: Manifest | None) -> list[Row]:
+    """Put the cards of the release, which say what is known of a model, in place of training's."""
+    found = {(card["model"], card["symbol"]): card for card in cards}
+    if manifest is not None:
+        folder = read_release(lake.published, manifest.release_id).folder
+        for file in manifest.files:
+            if file.kind == "model" and file.path.endswith(".json"):
+                card = json.loads((folder / file.path).read_text(encoding="utf-8"))
+                found[card["model"], card["symbol"]] = card
+    return list(found.values())
 
 
 def read_series(lake: Lake, manifest: Row | None, as_of: datetime) -> list[SeriesQuality]:

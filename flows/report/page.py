@@ -11,7 +11,7 @@ from flows.report.charts.prices import bars_data, bars_key
 from flows.report.lake_reader import ReportData, uses_structures
 from flows.report.sections.allocation import allocation_view
 from flows.report.sections.comparison import comparisons
-from flows.report.sections.evidence import evidence_view
+from flows.report.sections.evidence import evidence_view, model_entries
 from flows.report.sections.execution import execution_view
 from flows.report.sections.first_screen import first_screen
 from flows.report.sections.forecasts import forecast_grid
@@ -42,7 +42,7 @@ def page_of(data: ReportData, unusable: Sequence[tuple[str, str]] = ()) -> Page:
         strategies=tuple(one_strategy(data, entry) for entry in entries),
         strategies_lead=strategies_lead(manifest, entries),
         comparisons=comparisons(entries),
-        evidence=evidence_view(data.looks, data.unseen, entries),
+        evidence=evidence_view(data.looks, data.unseen, [*entries, *model_entries(data.cards)]),
         allocation=allocation_view(data.ensemble),
         models=model_views(data.cards),
         models_lead=models_lead(data.cards),

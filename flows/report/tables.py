@@ -45,6 +45,7 @@ AT_MOST = frozenset(
         "lookahead",
         "warmup",
         "leak_alarm",
+        "drift",
     }
 )
 ABOVE = frozenset(
@@ -59,6 +60,8 @@ SHARES = frozenset(
         "not_worse_than_current",
         "doubled_costs",
         "profitable_folds",
+        "positive_folds",
+        "better_folds",
         "without_best_trade",
         "one_step_away",
         "win_rate",
@@ -66,8 +69,6 @@ SHARES = frozenset(
         "exposure",
         "cagr",
         "worst_trade",
-        "positive_folds",
-        "better_folds",
         "fees",
         "slippage",
         "funding",

@@ -19,6 +19,7 @@ from lake.partitions import iso
 from lake.releases.manifest import VALIDITY, Name, Sha256, StrictModel, Symbol, canonical
 from trading.errors import ReleaseRefused
 from trading.positions.forecasts import VolatilityForecasts
+from trading.research.evidence.states import HypothesisEvidence, State
 
 FORECASTS = "forecasts"
 """Name of the file in the folder ``published``."""
@@ -32,7 +33,8 @@ class ForecastSeries(StrictModel):
 
     ``made_at`` are closes (ms) of the last candle that a forecast has seen. The ``values`` of
     volatilities are deviations of one minute's return, those of directions the next hour's return,
-    both as shares of the price. ``usual`` is the model's median volatility before its release.
+    both as shares of the price. ``usual`` is the model's median volatility before its release,
+    ``evidence`` what is known of its hypothesis, None in a release older than frozen models.
     """
 
     symbol: Symbol
@@ -41,6 +43,7 @@ class ForecastSeries(StrictModel):
     model: Name
     model_sha256: Sha256
     proven: bool
+    evidence: HypothesisEvidence | None = None
     usual: Annotated[float, Field(gt=0)] | None = None
     made_at: tuple[int, ...]
     values: tuple[float, ...]
@@ -55,6 +58,8 @@ class ForecastSeries(StrictModel):
             raise ValueError(f"{self.model}: made_at does not ascend")
         if self.target == VOLATILITY and not (self.usual and all(v > 0.0 for v in self.values)):
             raise ValueError(f"{self.model}: a volatility is not positive, or has no usual one")
+        if self.proven and self.evidence is not None and self.evidence.state == "unproven":
+            raise ValueError(f"{self.model} is marked proven, but its hypothesis is not")
         return self
 
 
@@ -66,10 +71,18 @@ class KnownForecast(StrictModel):
     model_sha256: str
     release_id: str
     proven: bool
+    evidence: HypothesisEvidence | None = None
     value: float
     usual: float | None
     made_at: AwareDatetime
     valid_until: AwareDatetime
+
+    @property
+    def state(self) -> State:
+        """How much is known of its model: without evidence, proven or not."""
+        if not self.proven:
+            return "unproven"
+        return self.evidence.state if self.evidence is not None else "proven"
 
 
 class Forecasts(StrictModel):
@@ -120,6 +133,7 @@ class Forecasts(StrictModel):
             model_sha256=series.model_sha256,
             release_id=self.release_id,
             proven=series.proven,
+            evidence=series.evidence,
             value=series.values[place],
             usual=series.usual,
             made_at=_moment(series.made_at[place]),

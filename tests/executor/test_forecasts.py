@@ -11,9 +11,13 @@ import pytest
 
 from executor.builder import Executor
 from executor.model import ZERO
+from executor.operations.live_notice import announce_unproven
 from lake.releases import FORECASTS, VOLATILITY, Forecasts, ForecastSeries, write_forecasts
 from tests.executor.fakes import BTCUSDT, MINUTE, FakeVenue, executor_on, settled, signal
+from tests.executor.test_start import LIVE
 from trading.candles import HOUR_MS
+from trading.research.evidence.states import HypothesisEvidence, State
+from trading.strategies.registry import get_strategy
 
 SIZE = {"forecasts": {"size": True}}
 BAR = HOUR_MS - MINUTE
@@ -21,7 +25,11 @@ BAR = HOUR_MS - MINUTE
 
 
 def forecasts(
-    value: float = 0.002, *, made_at: int = HOUR_MS - 4 * MINUTE, proven: bool = True
+    value: float = 0.002,
+    *,
+    made_at: int = HOUR_MS - 4 * MINUTE,
+    proven: bool = True,
+    evidence: HypothesisEvidence | None = None,
 ) -> Forecasts:
     series = ForecastSeries(
         symbol="BTCUSDT",
@@ -29,6 +37,7 @@ def forecasts(
         model="volatility_1h-BTCUSDT",
         model_sha256="a" * 64,
         proven=proven,
+        evidence=evidence,
         usual=0.001,
         made_at=(made_at,),
         values=(value,),
@@ -128,8 +137,6 @@ async def test_a_move_that_cannot_pay_the_costs_is_not_traded(tmp_path: Path) ->
 
 async def test_stop_and_leverage_follow_the_forecast_range(tmp_path: Path) -> None:
     params = {"stop_loss": 0.0, "target_volatility": 0.02, "leverage": 10}
-    from trading.strategies.registry import get_strategy
-
     given = {"atr": 500.0, "params": get_strategy("breakout").resolve(params)}
     _, plain = await entered(tmp_path / "plain", forecasts(0.001), signal=given)
     both = {"forecasts": {"stop": True, "leverage": True}}
@@ -157,3 +164,70 @@ async def test_a_changed_file_is_refused_once_and_counts_as_none(tmp_path: Path)
         write_forecasts(published, forecasts())
         await executor.forecasts.poll()
         assert executor.forecasts.current == forecasts()
+
+
+def known(state: State, e_value: float = 1.0) -> HypothesisEvidence:
+    return HypothesisEvidence("volatility_1h-1a2b3c4d", state, "the edge decayed", "", e_value, 60)
+
+
+async def test_live_uses_no_forecast_of_a_demoted_model_and_says_why(tmp_path: Path) -> None:
+    lost = forecasts(proven=False, evidence=known("unproven"))
+    size, executor = await entered(tmp_path / "lost", lost, **SIZE, **LIVE)
+    full, _ = await entered(tmp_path / "none", None, **SIZE, **LIVE)
+    assert size == full > 0
+    (first, *_), _, _, _ = executor.kept  # type: ignore[attr-defined]
+    assert first["forecast"]["missing"] == (
+        "volatility_1h-BTCUSDT is unproven: the edge decayed; refused in live"
+    )
+    named = {"live": {"allow_unproven": ["volatility_1h"]}}
+    half, _ = await entered(tmp_path / "named", lost, **SIZE, **LIVE, **named)
+    assert half == full / 2
+    paper, _ = await entered(tmp_path / "paper", lost, **SIZE)
+    assert paper == half
+
+
+@pytest.mark.parametrize(
+    ("evidence", "share"),
+    [
+        (None, 0.25),
+        (known("proven"), 0.25),
+        (known("proven", 4.4721), 0.625),
+        (known("proven", 20.0), 1.0),
+        (known("confirmed"), 1.0),
+    ],
+)
+async def test_levels_from_a_forecast_take_the_size_that_its_models_evidence_earned(
+    tmp_path: Path, evidence: HypothesisEvidence | None, share: float
+) -> None:
+    given = {"atr": 1236.08, "params": get_strategy("breakout").resolve({"stop_loss": 0.0})}
+    stop = {"forecasts": {"stop": True}}
+    published = forecasts(0.001, evidence=evidence)
+    paper, _ = await entered(tmp_path / "paper", published, signal=given, **stop)
+    live, executor = await entered(tmp_path / "live", published, signal=given, **stop, **LIVE)
+    assert float(live / paper) == pytest.approx(share, abs=0.05)
+    (first, *_), _, _, _ = executor.kept  # type: ignore[attr-defined]
+    assert (first["bound_by"] == "evidence") == (share < 1.0)
+
+
+async def test_a_forecast_that_only_makes_entries_smaller_needs_no_smaller_size(
+    tmp_path: Path,
+) -> None:
+    on_probation = forecasts(evidence=known("proven"))
+    paper, _ = await entered(tmp_path / "paper", on_probation, **SIZE)
+    live, _ = await entered(tmp_path / "live", on_probation, **SIZE, **LIVE)
+    assert live == paper > 0
+
+
+async def test_the_target_of_a_model_may_be_named_as_unproven(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    named = {"live": {"allow_unproven": ["volatility_1h"]}}
+    async with executor_on(tmp_path, FakeVenue(), **LIVE, **named) as executor:
+        announce_unproven(executor.services)
+    warned = "unproven strategies may trade real money: volatility_1h, at 25% of the limits"
+    assert warned in [record.getMessage() for record in caplog.records]
+
+
+def test_forecasts_may_not_claim_more_than_their_hypothesis() -> None:
+    with pytest.raises(ValueError, match="is marked proven, but its hypothesis is not"):
+        forecasts(evidence=known("unproven"))

@@ -24,7 +24,8 @@ def evidence_view(
 ) -> EvidenceView:
     """Show the hypotheses of the ledger of looks, and the gates that refused a set.
 
-    ``looks`` and ``unseen`` are rows of these tables, oldest first, ``entries`` the release's.
+    ``looks`` and ``unseen`` are rows of these tables, oldest first, ``entries`` the release's sets
+    of parameters and its models (`model_entries`).
     """
     newest: dict[str, Row] = {}
     first: dict[str, Row] = {}
@@ -41,6 +42,11 @@ def evidence_view(
         hypotheses=TableView(_HYPOTHESES, rows, words=frozenset({0, 1, 9})) if rows else None,
         refused=TableView(_REFUSED, refused, words=frozenset({0, 1, 2, 4})) if refused else None,
     )
+
+
+def model_entries(cards: Sequence[Row]) -> list[Row]:
+    """Return the cards of models as entries: what refused them stands beside the rest."""
+    return [{**card, "strategy": card["model"]} for card in cards]
 
 
 _HYPOTHESES = (
@@ -111,8 +117,6 @@ def needed(look: Row, followed: Row | None) -> str:
     state = _state(look, followed)
     if state == "confirmed":
         return "nothing: it is confirmed"
-    if state == "proven" and look["kind"] == "model":
-        return "nothing: it is tested again after 30 new days"
     if state == "proven":
         if followed is None:
             return "unseen days: the first is not over"
@@ -153,4 +157,10 @@ def _refused_rows(entry: Row) -> list[tuple[Cell, ...]]:
         strategy, symbol = Cell(str(entry["strategy"])), Cell(str(entry["symbol"]))
         figure = Cell(value.text, BAD, hint=str(verdict.get("text") or name))
         rows.append((strategy, symbol, gate, figure, Cell(required.text)))
+    known = entry.get("evidence") or {}
+    if not rows and known.get("state") == "unproven":
+        lost = Cell("demoted" if known.get("demoted") else "unproven", BAD, hint=known["reason"])
+        gate = Cell("Evidence of its hypothesis", hint=known["reason"])
+        cells = (Cell(str(entry["strategy"])), Cell(str(entry["symbol"])), gate, lost)
+        rows.append((*cells, Cell("a later look that passes")))
     return rows

@@ -9,6 +9,7 @@ from flows.report import formats, tables
 from flows.report.charts.folds import FoldBar, fold_chart
 from flows.report.sections.strategies import slug
 from flows.report.views import GOOD, Cell, Chart, Fact, ModelView, TableView
+from trading.research.evidence.states import HypothesisEvidence
 
 Row = Mapping[str, Any]
 
@@ -85,13 +86,21 @@ def model_view(card: Row) -> ModelView:
     )
 
 
+def _sentence(known: Row) -> str:
+    return HypothesisEvidence(**known).sentence
+
+
 def why(card: Row) -> str:
     """Explain the state of one model."""
+    known = card.get("evidence")
     if card["proven"]:
-        return f"All {len(card['verdicts'])} gates were passed."
+        passed = f"All {len(card['verdicts'])} gates were passed."
+        return f"{passed} {_sentence(known)}." if known else passed
     if any(one["name"] == "leak_alarm" and not one["passed"] for one in card["verdicts"]):
         return "The leak alarm was raised: it is too good to be true, so it is not published."
     failed = tables.failed_gates(card["verdicts"])
+    if not failed and known:
+        return f"Every gate of its own was passed, but its hypothesis is {_sentence(known)}."
     count = tables.counted(len(failed), "gate")
     return (
         f"{count} of {len(card['verdicts'])} not passed: {tables.joined(failed)}. "

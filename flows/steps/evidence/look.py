@@ -80,7 +80,7 @@ def take_look(
     portfolio = unseen_portfolio(
         {f.entry.symbol: returns[f.entry.symbol] for f in chosen or entries}
     )
-    ruin = _ruin(portfolio, limits.max_drawdown)
+    ruin = ruin_of(portfolio, limits.max_drawdown)
     refusal = _refusal(search, chosen, trades_verdict(trades, limits), ruin)
     findings: dict[str, Any] = {"believed": list(believed), "trades": trades, "members": {}}
     if not refusal:
@@ -194,7 +194,8 @@ def _refusal(
     return "" if ruin is not None else "there are fewer than 10 out-of-sample days"
 
 
-def _ruin(portfolio: Floats, limit: float) -> RuinRisk | None:
+def ruin_of(portfolio: Floats, limit: float) -> RuinRisk | None:
+    """Return the risk of ruin of daily returns; None for too few of them, or if none moves."""
     if len(portfolio) < LEAST_PERIODS or float(np.ptp(portfolio)) == 0.0:
         return None
     try:

@@ -1,8 +1,11 @@
-"""The unseen days of a frozen candidate: simulated as they come, kept in the lake, folded."""
+"""The unseen days of a frozen candidate: tried as they come, kept in the lake, folded.
+
+Parameters are simulated, models forecast (`flows.steps.evidence.frozen_models`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,10 +24,12 @@ from lake.store import Lake
 from lake.tables import UNSEEN_DAYS
 from trading.candles import DAY_MS
 from trading.research.evidence.sequential import Stakes
+from trading.research.evidence.states import State
 from trading.research.evidence.unseen_days import FollowedDay, Frozen, UnseenDay, follow
 from trading.simulation import backtest
 from trading.strategies.registry import get_strategy
 
+MemberReturns = Callable[[Lake, Look, str, int, datetime, ResearchSettings], Mapping[int, float]]
 _DAY = timedelta(days=1)
 
 
@@ -64,6 +69,13 @@ def follow_frozen(
     return followed
 
 
+def state_of(lake: Lake, look: Look, as_of: datetime) -> State:
+    """Return the state of a frozen candidate as stored up to ``as_of``; nothing is followed."""
+    stored = _stored(lake, look, as_of)
+    state: State = stored[-1]["state"] if stored else "proven"
+    return state
+
+
 def _stored(lake: Lake, look: Look, as_of: datetime) -> list[dict[str, Any]]:
     rows = lake.read(UNSEEN_DAYS, as_of=as_of, hypothesis=look.hypothesis).to_pylist()
     own = [row for row in rows if row["frozen_at"] == look.as_of]
@@ -73,13 +85,12 @@ def _stored(lake: Lake, look: Look, as_of: datetime) -> list[dict[str, Any]]:
 def _simulated(
     lake: Lake, look: Look, begin: int, start: int, as_of: datetime, settings: ResearchSettings
 ) -> list[float]:
-    """Net returns of the members in equal parts, for whole days from ``start`` on."""
+    """Net results of the members in equal parts, for whole days from ``start`` on."""
     last = _day_of(as_of)
     if start >= last:
         return []
-    start_compiling()
     found = [
-        _member_returns(lake, look, symbol, begin, as_of, settings)
+        _returns_of(look)(lake, look, symbol, begin, as_of, settings)
         for symbol in sorted(look.findings["members"])
     ]
     known = max((max(days) + 1 for days in found if days), default=start)
@@ -87,6 +98,17 @@ def _simulated(
         float(np.mean([days.get(day, 0.0) for days in found]))
         for day in range(start, min(last, known))
     ]
+
+
+def _returns_of(look: Look) -> MemberReturns:
+    """Return what finds the daily results of a member: of parameters, or of a model."""
+    if look.kind == "model":
+        # Only nights with models need what reads them.
+        from flows.steps.evidence.frozen_models import model_returns
+
+        return model_returns
+    start_compiling()
+    return _member_returns
 
 
 def _member_returns(

@@ -8,7 +8,7 @@ and a look is written when it is complete: a night that is killed or repeated sp
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,15 +16,13 @@ from flows.settings import ResearchSettings
 from flows.steps.evidence.hypotheses import (
     Hypothesis,
     Look,
-    hypotheses_opened,
     hypothesis_of,
-    last_look,
     may_look,
-    next_look,
     read_looks,
     record_look,
     spending,
 )
+from flows.steps.evidence.hypothesis_state import Standing, standing_of
 from flows.steps.evidence.look import (
     POOLED_TRADES,
     Spending,
@@ -32,77 +30,17 @@ from flows.steps.evidence.look import (
     look_verdicts,
     take_look,
 )
-from flows.steps.evidence.unseen_days import follow_frozen
 from flows.steps.search.optimize import OptimizeEntry
 from flows.steps.search.trial_returns import load_trial_returns
 from lake.files import exclusive
 from lake.releases import StrategyEntry
 from lake.store import Lake
 from trading.errors import DataError
-from trading.research.evidence.states import HypothesisEvidence, State
-from trading.research.evidence.unseen_days import FollowedDay
 from trading.research.gates import GateVerdict, proven
 
 PROBES = frozenset({"lookahead", "warmup"})
 """Gates that are asked every night, also of what is frozen."""
 _ROUNDING = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What is known of one hypothesis at the end of a night.
-
-    ``look`` is its newest look, ``frozen`` the one whose candidate is followed, ``followed`` the
-    unseen days since then.
-    """
-
-    hypothesis: Hypothesis
-    look: Look | None
-    frozen: Look | None
-    followed: tuple[FollowedDay, ...]
-    opened: str
-    hypotheses: int
-    alpha: float
-
-    @property
-    def state(self) -> State:
-        """Proven from the look on, then what the unseen days made of it."""
-        if self.frozen is None:
-            return "unproven"
-        return self.followed[-1].state if self.followed else "proven"
-
-    @property
-    def demoted(self) -> bool:
-        """Whether the last change of state was a demotion."""
-        changes = [day for day in self.followed if day.reason]
-        return bool(changes) and changes[-1].demoted
-
-    def evidence(self) -> HypothesisEvidence:
-        """Return what the release says of it."""
-        last = self.followed[-1] if self.followed else None
-        unset = self.hypotheses / self.alpha
-        return HypothesisEvidence(
-            hypothesis=self.hypothesis.id,
-            state=self.state,
-            reason=self._reason(),
-            opened=self.opened,
-            e_value=1.0 if last is None else last.e_value,
-            confirm_at=unset if last is None else last.confirm_at,
-            days=0 if last is None else last.days,
-            drawdown=None if last is None else last.drawdown,
-            envelope=None if self.frozen is None else self.frozen.envelope,
-            demoted=self.demoted,
-        )
-
-    def _reason(self) -> str:
-        look = self.look
-        changes = [day.reason for day in self.followed if day.reason]
-        if changes and look == self.frozen:
-            return changes[-1]
-        if look is None:
-            return "no look was taken yet"
-        again = "" if look.passed else f"; looked at again from {next_look(look):%Y-%m-%d}"
-        return f"look of {look.as_of:%Y-%m-%d}: {look.reason}{again}"
 
 
 def weigh(
@@ -132,37 +70,14 @@ def _standing(
 ) -> Standing:
     hypothesis = hypothesis_of(strategy, settings)
     looks = read_looks(lake)
-    standing = _followed(lake, hypothesis, looks, as_of, settings)
+    standing = standing_of(lake, hypothesis, looks, as_of, settings)
     if standing.state != "unproven" or not may_look(looks, hypothesis, as_of):
         return standing
     look = _look(lake, hypothesis, looks, entries, as_of, settings)
     if look is None:
         return standing
     record_look(lake, look)
-    return _followed(lake, hypothesis, read_looks(lake), as_of, settings)
-
-
-def _followed(
-    lake: Lake,
-    hypothesis: Hypothesis,
-    looks: Sequence[Look],
-    as_of: datetime,
-    settings: ResearchSettings,
-) -> Standing:
-    own = [look for look in looks if look.hypothesis == hypothesis.id and look.as_of <= as_of]
-    frozen = next((look for look in reversed(own) if look.passed), None)
-    followed: Sequence[FollowedDay] = ()
-    if frozen is not None:
-        followed = follow_frozen(lake, frozen, looks, as_of=as_of, settings=settings)
-    return Standing(
-        hypothesis=hypothesis,
-        look=last_look(looks, hypothesis.id, as_of),
-        frozen=frozen,
-        followed=tuple(followed),
-        opened=f"{own[0].as_of:%Y-%m-%d}" if own else "",
-        hypotheses=max(len(settings.hypotheses), hypotheses_opened(looks, as_of)),
-        alpha=settings.alpha,
-    )
+    return standing_of(lake, hypothesis, read_looks(lake), as_of, settings)
 
 
 def _look(

@@ -22,6 +22,7 @@ from lake.releases.forecast_file import LAG
 from lake.store import Lake
 from trading.candles import MINUTE_MS, Floats, Integers
 from trading.errors import DataError, ReleaseRefused
+from trading.research.evidence.states import HypothesisEvidence
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,6 +109,7 @@ def _series(
     from trading.models.linear import LinearModel
 
     names = [entry["name"] for entry in card["features"]]
+    known = card.get("evidence")
     times, x = feature_rows(features, names)
     text = (release.folder / "models" / card["file"]).read_text(encoding="utf-8")
     offset = LinearModel(**card["offset"]) if card["offset"] else None
@@ -132,6 +134,7 @@ def _series(
         model=f"{card['model']}-{card['symbol']}",
         model_sha256=card["sha256"],
         proven=bool(card["proven"]),
+        evidence=HypothesisEvidence(**known) if known else None,
         usual=usual,
         made_at=tuple(int(time) for time in times[recent]),
         values=tuple(float(value) for value in values[recent]),

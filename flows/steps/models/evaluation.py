@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
@@ -17,7 +17,7 @@ from flows.steps.models.gate import (
     volatility_verdicts,
 )
 from flows.steps.models.leakage import leak_verdict
-from flows.steps.models.scores import better_than, daily_gains, r_squared
+from flows.steps.models.scores import better_than, daily_gains, r_squared, relative_gains
 from flows.steps.models.settings import FoldScore, ModelLook, TrainSettings
 from flows.steps.models.split import last_window
 from flows.steps.models.superiority import loss_probability, superiority
@@ -37,6 +37,7 @@ from flows.steps.models.walk import (
 from trading.models.drift import last_day
 from trading.models.explanation import shap_shares
 from trading.models.families import FittedModel, Recipe, parameters
+from trading.models.linear import fit_har
 from trading.models.ranks import auc, correlation
 from trading.research.gates import GateVerdict
 
@@ -49,7 +50,9 @@ OPPONENTS = ("last", "har")
 class EvaluatedModel:
     """The model for a release, trained on the last window, and evidence out-of-sample.
 
-    ``shap`` is each feature's share of the mean absolute SHAP value over the last window.
+    ``shap`` is each feature's share of the mean absolute SHAP value over the last window. ``daily``
+    are the results that bet on it once it is frozen, day by day, and ``opponent`` whom a volatility
+    model is then compared with, fitted on the same window.
     """
 
     family: str
@@ -62,6 +65,19 @@ class EvaluatedModel:
     folds: tuple[FoldScore, ...]
     verdicts: tuple[GateVerdict, ...]
     shap: Mapping[str, float]
+    daily: tuple[float, ...] = ()
+    opponent: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class _Walked:
+    """What a walk forward found; ``baseline`` names the best opponent of a volatility model."""
+
+    forecasts: Sequence[Forecast]
+    folds: Sequence[Scores]
+    scores: Scores
+    daily: Floats
+    baseline: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,7 +170,9 @@ def _evaluate_volatility(data: Dataset, settings: TrainSettings, chosen: Chosen)
         "drift": None if drift is None else drift.score,
         "drift_limit": None if drift is None else drift.limit,
     }
-    return _evaluated(data, VOLATILITY, settings, chosen, (forecasts, folds, scores), verdicts)
+    daily = relative_gains(errors, others[best], times)
+    found = _Walked(forecasts, folds, scores, daily, best)
+    return _evaluated(data, VOLATILITY, settings, chosen, found, verdicts)
 
 
 def _volatility_scores(forecasts: Sequence[Forecast]) -> Scores:
@@ -207,7 +225,10 @@ def _evaluate_direction(data: Dataset, settings: TrainSettings, chosen: Chosen) 
         "p_value": _known(tested.p_value),
         "trials": float(chosen.tried),
     }
-    return _evaluated(data, DIRECTION, settings, chosen, (forecasts, folds, scores), verdicts)
+    # Every symbol of a pool trades in an equal part of the account.
+    daily = own.daily / max(1, len(np.unique(tests_of(forecasts).symbols)))
+    walked = _Walked(forecasts, folds, scores, daily)
+    return _evaluated(data, DIRECTION, settings, chosen, walked, verdicts)
 
 
 def _tested(
@@ -267,11 +288,10 @@ def _evaluated(
     target: str,
     settings: TrainSettings,
     chosen: Chosen,
-    found: tuple[Sequence[Forecast], Sequence[Scores], Scores],
+    found: _Walked,
     verdicts: tuple[GateVerdict, ...],
 ) -> EvaluatedModel:
     """Fit the model for the release on the last window, and put everything together."""
-    forecasts, folds, scores = found
     last = last_window(data, settings.split)
     final = fit_target(last, target, chosen.recipe)
     return EvaluatedModel(
@@ -281,11 +301,22 @@ def _evaluated(
         rows=len(last.times),
         train_from=int(last.times[0]),
         train_to=int(last.times[-1]) + HORIZON_MS,
-        scores=scores,
-        folds=_fold_scores(forecasts, folds),
+        scores=found.scores,
+        folds=_fold_scores(found.forecasts, found.folds),
         verdicts=verdicts,
         shap=shap_shares(final, last.x, last.features),
+        daily=tuple(float(value) for value in found.daily),
+        opponent=_opponent(last, found.baseline),
     )
+
+
+def _opponent(last: Dataset, baseline: str) -> Mapping[str, Any] | None:
+    """Return the opponent that is frozen beside the model, if it is compared with one."""
+    if not baseline:
+        return None
+    if baseline != "har":
+        return {"name": baseline}
+    return {"name": baseline, "model": asdict(fit_har(last.x, last.log_volatility, last.features))}
 
 
 def _known(value: float) -> float | None:

@@ -18,6 +18,7 @@ from lake.partitions import PartitionRef, iso
 from lake.tables import MODELS
 from trading.models.families import FittedModel, read_model
 from trading.models.linear import LinearModel
+from trading.research.evidence.states import HypothesisEvidence
 from trading.research.gates import GateVerdict
 
 
@@ -29,7 +30,8 @@ class ModelResult:
     volatility model's HAR part: intercept, weights and means) is added to what the trees predict;
     `forecaster` rebuilds the model. ``train_from`` and ``train_to`` (ms) span the rows of the
     published model; ``folds`` and ``scores`` are out-of-sample. ``importance`` is by gain, ``shap``
-    by mean absolute SHAP value, both as shares.
+    by mean absolute SHAP value, both as shares. ``daily`` and ``opponent`` are what it is followed
+    by once it is frozen, ``evidence`` what is known of its hypothesis, before a look None.
     """
 
     model: str
@@ -47,6 +49,9 @@ class ModelResult:
     verdicts: tuple[GateVerdict, ...]
     family: str = "lightgbm"
     shap: Mapping[str, float] = field(default_factory=dict)
+    daily: tuple[float, ...] = ()
+    opponent: Mapping[str, Any] | None = None
+    evidence: HypothesisEvidence | None = None
 
     def forecaster(self) -> FittedModel:
         """Rebuild the model: ``forecaster().predict(x)`` with the columns of ``features``."""
@@ -55,6 +60,13 @@ class ModelResult:
 
     @property
     def proven(self) -> bool:
+        """Whether it passed every gate, and its hypothesis is not unproven."""
+        if self.evidence is not None and self.evidence.state == "unproven":
+            return False
+        return self.passed
+
+    @property
+    def passed(self) -> bool:
         """Whether it passed every gate."""
         return bool(self.verdicts) and all(verdict.passed for verdict in self.verdicts)
 
@@ -96,11 +108,15 @@ class ModelResult:
             "importance": [{"feature": n, "gain": share} for n, share in self.importance.items()],
             "shap": [{"feature": n, "share": share} for n, share in self.shap.items()],
             "verdicts": [asdict(verdict) for verdict in self.verdicts],
+            "daily": list(self.daily),
+            "opponent": self.opponent,
+            "evidence": None if self.evidence is None else asdict(self.evidence),
         }
 
     @classmethod
     def of_card(cls, card: Mapping[str, Any], text: str) -> ModelResult:
         """Rebuild the result from its card and its model file."""
+        known = card.get("evidence")
         return cls(
             model=card["model"],
             symbol=card["symbol"],
@@ -117,6 +133,9 @@ class ModelResult:
             verdicts=tuple(GateVerdict(**verdict) for verdict in card["verdicts"]),
             family=card.get("family", "lightgbm"),
             shap={entry["feature"]: entry["share"] for entry in card.get("shap", ())},
+            daily=tuple(card.get("daily", ())),
+            opponent=card.get("opponent"),
+            evidence=HypothesisEvidence(**known) if known else None,
         )
 
     def files(self) -> dict[str, bytes]:
@@ -162,6 +181,8 @@ def describe(model: ModelResult) -> str:
     )
     failed = ", ".join(verdict.name for verdict in model.verdicts if not verdict.passed)
     state = "proven" if model.proven else f"unproven, not passed: {failed}"
+    if model.evidence is not None and (model.proven or not failed):
+        state = model.evidence.sentence
     alarm = "LEAK ALARM " if model.leaks else ""
     return f"{alarm}{model.name} {state} ({scores})"
 
@@ -182,7 +203,7 @@ def models_table(as_of: datetime, models: Sequence[ModelResult], folder: str) ->
                 "params": json.dumps(dict(model.params), sort_keys=True),
                 "file": f"{folder}/{model.name}.txt",
                 "sha256": model.sha256,
-                "verdict": "proven" if model.proven else "unproven: " + ", ".join(failed),
+                "verdict": "passed" if model.passed else "unproven: " + ", ".join(failed),
                 **model.scores,
             }
         )

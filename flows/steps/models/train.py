@@ -257,6 +257,8 @@ def _result(target: str, symbol: str, evaluated: EvaluatedModel) -> ModelResult:
         verdicts=evaluated.verdicts,
         family=evaluated.family,
         shap=evaluated.shap,
+        daily=evaluated.daily,
+        opponent=evaluated.opponent,
     )
 
 

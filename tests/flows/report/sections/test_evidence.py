@@ -8,18 +8,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from flows.report import formats, tables
-from flows.report.sections.evidence import evidence_view, needed
+from flows.report.sections.evidence import evidence_view, model_entries, needed
 from flows.report.views import TableView
 from flows.steps.evidence.hypotheses import read_looks
 from flows.steps.evidence.verdict import weigh
-from flows.steps.models.gate import ModelThresholds, Superiority, volatility_verdicts
+from flows.steps.models.gate import (
+    ModelThresholds,
+    Superiority,
+    direction_verdicts,
+    drift_verdicts,
+    volatility_verdicts,
+)
+from flows.steps.models.scores import TradeScore
 from flows.steps.reporting.report import build_report
 from lake.store import Lake
 from lake.tables import LOOKS
 from tests.flows.steps.evidence.hypothesis_lake import AS_OF, SETTINGS, searched
+from trading.models.drift import DriftAlarm
 from trading.research.gates import GateEvidence, GateVerdict, evaluate_gates
 from trading.research.robustness import Robustness
 
@@ -87,7 +96,7 @@ def test_a_hypothesis_shows_its_state_budget_evidence_and_risk() -> None:
     [
         (look(), None, "unseen days: the first is not over"),
         (look(), day(state="confirmed"), "nothing: it is confirmed"),
-        (look(kind="model"), None, "tested again after 30 new days"),
+        (look(kind="model"), day(), "E of 40: about 32 more days at the pace of its test"),
         (
             look(passed=0),
             None,
@@ -124,7 +133,7 @@ def test_a_refused_set_names_the_gate_the_figure_and_what_would_have_passed(
     assert row[3] == f"{known.p_value:.3f}"
     assert row[4] == "≤ 0.02"
     passing = replace(found.entry.verdicts[0], passed=True)
-    whole = entry | {"verdicts": [{"name": passing.name, "passed": True}]}
+    whole = entry | {"verdicts": [{"name": passing.name, "passed": True}], "evidence": None}
     assert evidence_view([], [], [whole]).refused is None
 
 
@@ -187,6 +196,20 @@ def every_verdict() -> list[GateVerdict]:
             rows=rows,
             limits=limits,
         )
+    for score in (1.0, 2.5):
+        found += drift_verdicts(DriftAlarm(score, 2.0, "error"))
+    net = np.array([0.01, -0.002])
+    for total, folds in ((0.01, 0.8), (-0.02, 0.4)):
+        leak = GateVerdict("leak_alarm", total > 0, 0.51 if total > 0 else 0.6, 0.56, "AUC")
+        found += direction_verdicts(
+            leak=leak,
+            score=TradeScore(net * np.sign(total), net),
+            best_baseline=0.0,
+            baseline="flat",
+            positive_folds=folds,
+            superiority=LUCK,
+            limits=limits,
+        )
     return found
 
 
@@ -212,3 +235,24 @@ def test_what_the_report_requires_is_what_the_gate_did(verdict: GateVerdict) -> 
 def test_every_gate_was_refused_once() -> None:
     refused = {verdict.name for verdict in every_verdict() if not verdict.passed}
     assert refused >= {verdict.name for verdict in every_verdict()} - {"better_folds"}
+
+
+def test_a_model_that_was_refused_stands_beside_the_parameters() -> None:
+    failed = {"name": "beats_baseline", "passed": False, "value": -0.02, "threshold": 0.0}
+    passed = {"name": "positive_folds", "passed": True, "value": 0.8, "threshold": 0.6}
+    card = {"model": "direction_1h", "symbol": "BTCUSDT", "verdicts": [failed, passed]}
+    found = evidence_view([], [], model_entries([card]))
+    ((strategy, symbol, *_),) = texts(found.refused)
+    assert (strategy, symbol) == ("direction_1h", "BTCUSDT")
+
+
+def test_what_its_hypothesis_refuses_says_so_where_every_gate_was_passed() -> None:
+    known = {"state": "unproven", "reason": "the edge has decayed", "demoted": True}
+    entry = {"strategy": "breakout", "symbol": "BTCUSDT", "verdicts": [], "evidence": known}
+    found = evidence_view([], [], [entry])
+    assert texts(found.refused) == [
+        ["breakout", "BTCUSDT", "Evidence of its hypothesis", "demoted", "a later look that passes"]
+    ]
+    assert found.refused is not None
+    assert found.refused.rows[0][3].hint == "the edge has decayed"
+    assert evidence_view([], [], [{**entry, "evidence": {"state": "proven"}}]).refused is None
