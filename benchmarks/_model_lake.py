@@ -20,6 +20,7 @@ from trading.candles import MINUTE_MS
 
 SAMPLES = Path(__file__).parents[1] / "data_lake/sample/candles_1m/usdm"
 VENUE = "binance_usdm"
+DAY_ROWS = 1_440
 TIME = pa.timestamp("ms", tz="UTC")
 
 
@@ -34,10 +35,18 @@ def candles_of(folder: Path, number: int) -> tuple[str, pa.Table]:
     table = pq.read_table(file)
     if not again:
         return file.stem, table
-    shift = 1_440 * again
+    shift = DAY_ROWS * again
     rows = [(row + shift) % table.num_rows for row in range(table.num_rows)]
     values = table.take(rows).drop_columns(["open_time"])
     return f"{file.stem}{again}", values.append_column("open_time", table["open_time"])
+
+
+def lasting(table: pa.Table, days: int) -> pa.Table:
+    """Return the first ``days`` of a table; beyond its end its prices come again and again."""
+    rows = np.arange(days * DAY_ROWS)
+    values = table.drop_columns(["open_time"]).take(rows % table.num_rows)
+    start = int(table["open_time"].cast(pa.int64())[0].as_py())
+    return values.append_column("open_time", pa.array(start + MINUTE_MS * rows))
 
 
 def build(root: Path, folder: Path, symbols: int, days: int | None = None) -> tuple[Lake, datetime]:
@@ -48,7 +57,7 @@ def build(root: Path, folder: Path, symbols: int, days: int | None = None) -> tu
     for number in range(symbols):
         name, table = candles_of(folder, number)
         if days is not None:
-            table = table.slice(0, days * 1_440)
+            table = lasting(table, days)
         kinds = {field.name: field.type for field in CANDLES.schema}
         opens = table["open_time"].cast(pa.int64()).cast(TIME)
         columns = {

@@ -1,7 +1,11 @@
-"""How much planted drift is found within a day, and how often calm days alarm.
+"""What models cost to train and gate, and how much planted drift is found within a day.
 
-Run from the root of the repository: ``python benchmarks/models.py``; ``--candles FOLDER`` takes the
-minutes of other Parquet files than the bundled ones.
+Two parts: ``speed`` (18 symbols on two cores; growth with symbols and with days) and ``drift``.
+
+    python benchmarks/models.py [--part PART] [--candles FOLDER]
+
+``--candles FOLDER`` takes the minutes of other Parquet files than the bundled ones. Where there
+are fewer files than symbols, their prices come again under other names, begun days later.
 """
 
 from __future__ import annotations
@@ -12,20 +16,44 @@ from pathlib import Path
 
 from _model_drift import error_drift, feature_drift
 from _model_lake import SAMPLES, VENUE, build, candles_of, load
+from _model_speed import Taken, trained
 from _targets import Targets
 
-SYMBOLS = 2
+DRIFTING = 2
+SYMBOLS = 18
+HISTORIES = (180, 270, 360)
+"""Days; training has grown to its longest window before the first of them ends."""
 
 
-def main() -> None:
-    """Print the figures and check their targets."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--candles", type=Path, default=SAMPLES)
-    folder = options.parse_args().candles
-    targets = Targets()
+def speed_part(targets: Targets, folder: Path) -> None:
+    """Train and gate 18 symbols; compare with a third of them, and a long history with shorter."""
+    names = [candles_of(folder, number)[0] for number in range(SYMBOLS)]
+    third = SYMBOLS // 3
     with tempfile.TemporaryDirectory() as place:
         lake, as_of = build(Path(place), folder, SYMBOLS)
-        for number in range(SYMBOLS):
+        few = trained(lake.root, as_of, names[:third])
+        rest = trained(lake.root, as_of, names[third:])
+    all_of_them = Taken(few.wall + rest.wall, few.processor + rest.processor)
+    targets.at_most("18 symbols, clock", all_of_them.wall, 60.0, "s")
+    targets.at_most("18 symbols, processors", all_of_them.processor, 120.0, "s")
+    per_symbol = (rest.processor / (SYMBOLS - third)) / (few.processor / third)
+    targets.at_most("cost of a symbol among 12, by among 6", per_symbol, 1.15, "x")
+
+    costs = []
+    for days in HISTORIES:
+        with tempfile.TemporaryDirectory() as place:
+            lake, as_of = build(Path(place), folder, 1, days)
+            costs.append(trained(lake.root, as_of, names[:1]).processor)
+        print(f"  one symbol, {days} days: {costs[-1]:.1f} s of the processor")
+    later, earlier = costs[2] - costs[1], costs[1] - costs[0]
+    targets.at_most("90 days more after 270, by after 180", later / earlier, 1.25, "x")
+
+
+def drift_part(targets: Targets, folder: Path) -> None:
+    """Plant drift into two symbols, and count false alarms."""
+    with tempfile.TemporaryDirectory() as place:
+        lake, as_of = build(Path(place), folder, DRIFTING)
+        for number in range(DRIFTING):
             name, _ = candles_of(folder, number)
             data = load(lake, VENUE, name, as_of)
             errors, false_errors = error_drift(data)
@@ -38,6 +66,20 @@ def main() -> None:
                 f"  {name}: single features that are found alone {alone:.0%}; features twice as"
                 f" wild {wild:.0%}"
             )
+
+
+PARTS = {"speed": speed_part, "drift": drift_part}
+
+
+def main() -> None:
+    """Print the figures and check their targets."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--part", choices=PARTS)
+    parser.add_argument("--candles", type=Path, default=SAMPLES)
+    options = parser.parse_args()
+    targets = Targets()
+    for name in [options.part] if options.part else PARTS:
+        PARTS[name](targets, options.candles)
     targets.finish()
 
 

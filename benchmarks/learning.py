@@ -1,0 +1,108 @@
+"""Every task of learning × every model, out-of-sample: skill, result after costs, and luck.
+
+    python benchmarks/learning.py [--candles FOLDER] [--symbols 2] [--write]
+
+The folds are those of the nightly training (purged walk-forward), costs those of the settings.
+Models with a seed are fitted with five. ``--write`` puts the table into docs/learning.md. With the
+extra `deep` (``make test-deep`` makes its interpreter) the LSTM stands beside the last value.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from _learning_rows import HEADER, Scored, table
+from _learning_tasks import Job, Place, jobs
+from _model_lake import SAMPLES, build, candles_of
+from _targets import Targets
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENT = ROOT / "docs" / "learning.md"
+DEEP = ROOT / ".venv-deep" / "bin" / "python"
+BEGIN, END = "<!-- learning: tasks -->", "<!-- learning: end of tasks -->"
+WORKERS = 2
+ORDER = {"volatility_1h": 0, "direction_1h": 1}
+
+
+def measured(folder: Path, symbols: int) -> list[Scored]:
+    """Build features of ``symbols`` and evaluate every model on them."""
+    with tempfile.TemporaryDirectory() as place:
+        lake, as_of = build(Path(place), folder, symbols)
+        names = tuple(candles_of(folder, number)[0] for number in range(symbols))
+        todo = jobs(Place(lake.root, as_of), names)
+        with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+            found = [row for rows in pool.map(_run, todo) for row in rows]
+    return sorted(found, key=lambda row: ORDER.get(row.task, 2))
+
+
+def _run(job: Job) -> list[Scored]:
+    function, arguments = job
+    return function(*arguments)
+
+
+def deep_rows(folder: Path) -> list[tuple[str, ...]]:
+    """Return the rows of the LSTM and the last value, or none without the extra `deep`."""
+    if not DEEP.exists():
+        print("LSTM not taken: `make test-deep` makes the interpreter of the extra deep")
+        return []
+    ran = subprocess.run(
+        [DEEP, ROOT / "benchmarks" / "_learning_deep.py", folder],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    )  # fmt: skip
+    return [tuple(row) for row in json.loads(ran.stdout.splitlines()[-1])]
+
+
+def check(found: Sequence[Scored], targets: Targets) -> None:
+    """Hold the figures that are expected of honest models against what was found."""
+    for symbol in sorted({row.symbol for row in found}):
+        own = [row for row in found if row.symbol == symbol]
+        r2 = {row.model: row.r2 for row in own if row.task == "volatility_1h"}
+        targets.at_least(
+            f"{symbol}: R² of LightGBM − HAR", 100 * (r2["lightgbm"] - r2["har"]), -2.0, "%"
+        )
+        highest = max(row.auc for row in own if row.task == "direction_1h" and row.auc == row.auc)
+        targets.at_most(f"{symbol}: highest AUC of a direction", highest, 0.56, "")
+
+
+def write(rows: Sequence[tuple[str, ...]]) -> None:
+    """Replace the table in docs/learning.md."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, found, after = rest.partition(END)
+    if not found:
+        raise SystemExit(f"{DOCUMENT} has no place for the table; put {BEGIN} and {END} there")
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines.insert(1, "| --- | --- |" + " ---: |" * (len(rows[0]) - 2))
+    DOCUMENT.write_text(
+        f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{after}", encoding="utf-8"
+    )
+
+
+def main() -> None:
+    """Measure, print, check, and with ``--write`` keep the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--candles", type=Path, default=SAMPLES)
+    parser.add_argument("--symbols", type=int, default=2)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    found = measured(options.candles, options.symbols)
+    rows = [*table(found), *deep_rows(options.candles)]
+    assert all(len(row) == len(HEADER) for row in rows)
+    for row in rows:
+        print(*row, sep="  ")
+    if options.write:
+        write(rows)
+    targets = Targets()
+    check(found, targets)
+    targets.finish()
+
+
+if __name__ == "__main__":
+    main()
