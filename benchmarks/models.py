@@ -1,6 +1,7 @@
 """What models cost to train and gate, and how much planted drift is found within a day.
 
-Two parts: ``speed`` (18 symbols on two cores; growth with symbols and with days) and ``drift``.
+Three parts: ``speed`` (18 symbols on two cores; growth with symbols and with days), ``budget`` (the
+minutes of a search on the real clock) and ``drift``.
 
     python benchmarks/models.py [--part PART] [--candles FOLDER]
 
@@ -12,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from _model_drift import error_drift, feature_drift
@@ -19,8 +22,12 @@ from _model_lake import SAMPLES, VENUE, build, candles_of, load
 from _model_speed import Taken, trained
 from _targets import Targets
 
+from flows.steps.models.settings import TrainSettings, search_share
+from flows.steps.models.train import train
+
 DRIFTING = 2
 SYMBOLS = 18
+BUDGET_MINUTES = 2.0
 HISTORIES = (180, 270, 360)
 """Days; training has grown to its longest window before the first of them ends."""
 
@@ -49,6 +56,21 @@ def speed_part(targets: Targets, folder: Path) -> None:
     targets.at_most("90 days more after 270, by after 180", later / earlier, 1.25, "x")
 
 
+def budget_part(targets: Targets, folder: Path) -> None:
+    """Search the recipes of two symbols, one after the other, within two minutes."""
+    names = [candles_of(folder, number)[0] for number in range(DRIFTING)]
+    with tempfile.TemporaryDirectory() as place:
+        lake, as_of = build(Path(place), folder, DRIFTING)
+        settings = replace(TrainSettings(), search_seconds=search_share(BUDGET_MINUTES, DRIFTING))
+        begin = time.monotonic()
+        found = train(lake, as_of=as_of, symbols=names, settings=settings)
+        taken = (time.monotonic() - begin) / (60.0 * BUDGET_MINUTES)
+    tried = [f"{model.scores['trials']:.0f}" for model in found.models]
+    print(f"  recipes tried for each model: {', '.join(tried)}")
+    targets.at_most("search, training and gate, by the budget", taken, 1.05, "x")
+    targets.at_least("the same, at least", 100.0 * taken, 95.0, "%")
+
+
 def drift_part(targets: Targets, folder: Path) -> None:
     """Plant drift into two symbols, and count false alarms."""
     with tempfile.TemporaryDirectory() as place:
@@ -68,7 +90,7 @@ def drift_part(targets: Targets, folder: Path) -> None:
             )
 
 
-PARTS = {"speed": speed_part, "drift": drift_part}
+PARTS = {"speed": speed_part, "budget": budget_part, "drift": drift_part}
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ def models(
     as_of: str = typer.Option(..., help=AS_OF_HELP),
     lake: Path = typer.Option(None, help=LAKE_HELP),
     search_minutes: float = typer.Option(
-        0.0, help="Search each model's family, parameters and features for so long; 0: do not."
+        0.0, help="Minutes to search the family, parameters and features of all models; 0: do not."
     ),
     pool: bool = typer.Option(False, "--pool", help="One model of each target for all symbols."),
     settings: Path = typer.Option(
@@ -41,7 +41,7 @@ def models(
     from cli.inputs.lake_choice import lake_root, moment
     from flows.settings import FILE_VARIABLE, load_settings
     from flows.steps.models.results import describe
-    from flows.steps.models.settings import train_settings
+    from flows.steps.models.settings import search_share, train_settings
     from flows.steps.models.train import train, train_pool
     from lake.store import Lake
     from trading.errors import ParameterError
@@ -52,9 +52,10 @@ def models(
         os.environ[FILE_VARIABLE] = str(settings.resolve())
     research = load_settings()
     names = [name.strip() for name in symbols.split(",") if name.strip()]
-    chosen = train_settings(research)
-    if search_minutes:
-        chosen = replace(chosen, search_seconds=60.0 * search_minutes)
+    count = 1 if pool else len(names)
+    chosen = train_settings(research, count)
+    minutes = search_minutes or research.training.search_minutes
+    chosen = replace(chosen, search_seconds=search_share(minutes, count))
     run: Any = train_pool if pool else train
     found = run(
         Lake(lake_root(lake)),

@@ -176,9 +176,10 @@ class ParitySettings(BaseModel):
 class TrainingSettings(BaseModel):
     """How much the models learn from; see `docs/learning.md`.
 
-    Beyond ``pool_above`` symbols one model is trained for all, on at most ``pool_rows`` rows. With
-    ``search_minutes`` each model's family, parameters and features are searched for so long; both
-    models of a symbol have to be trained within the two hours of their step.
+    Beyond ``pool_above`` symbols one model is trained for all, on at most ``pool_rows`` rows. The
+    models of a night share ``search_minutes`` (of the clock) for the search of their families,
+    parameters and features; none takes more than 50 of them, because both models of a symbol have
+    to be trained within the two hours of their step.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -188,7 +189,7 @@ class TrainingSettings(BaseModel):
     pool_rows: int = Field(default=400_000, ge=10_000, le=10_000_000)
     volatility_family: Literal["har", "ridge", "lightgbm", "forest"] = "lightgbm"
     direction_family: Literal["ridge", "logistic", "lightgbm", "forest"] = "lightgbm"
-    search_minutes: float = Field(default=0.0, ge=0, le=50)
+    search_minutes: float = Field(default=0.0, ge=0, le=1_440)
 
 
 class ValidationSettings(BaseModel):

@@ -218,7 +218,7 @@ def _train_settings(request: FlowRequest, tested: int) -> TrainSettings:
     looks = looks_for_training(
         request.lake, as_of=request.as_of, settings=request.settings, tested=tested
     )
-    return replace(train_settings(request.settings), looks=looks)
+    return replace(train_settings(request.settings, tested), looks=looks)
 
 
 def _trained(name: str, found: TrainResult) -> TrainedModels:

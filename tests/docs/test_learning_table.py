@@ -17,8 +17,8 @@ DOCUMENT = (ROOT / "docs" / "learning.md").read_text(encoding="utf-8")
 @pytest.fixture
 def rows(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    monkeypatch.delitem(sys.modules, "_learning_rows", raising=False)
-    return importlib.import_module("_learning_rows")
+    monkeypatch.delitem(sys.modules, "_table_rows", raising=False)
+    return importlib.import_module("_table_rows")
 
 
 def written() -> list[list[str]]:

@@ -67,15 +67,26 @@ Tell = Callable[[RecipeTrial, RecipeTrial, float], None]
 """Receives the trial that ended, the best so far and the seconds that have passed."""
 
 
+@dataclass(frozen=True)
+class Budget:
+    """How long a search may last: ``seconds`` of ``clock``.
+
+    ``kept`` × the time of the first trial is left for what follows the search.
+    """
+
+    seconds: float
+    clock: Callable[[], float]
+    kept: float = 0.0
+
+
 def search_recipes(
     task: Task,
     groups: Mapping[str, Sequence[str]],
     evaluate: Evaluate,
-    seconds: float,
-    clock: Callable[[], float],
+    budget: Budget,
     tell: Tell | None = None,
 ) -> SearchedRecipes:
-    """Try recipes until ``seconds`` of ``clock`` have passed; the first is always finished.
+    """Try recipes until the ``budget`` is spent; the first is always finished.
 
     ``groups`` names features that are used or left out together. ``evaluate`` gets a function that
     says when time is over, and raises `OutOfTime` then. For one number of trials the search is
@@ -83,19 +94,23 @@ def search_recipes(
     """
     import optuna
 
-    if seconds <= 0.0:
-        raise ParameterError(f"a search of {seconds:g} seconds finds nothing; give more than 0")
+    clock = budget.clock
+    if budget.seconds <= 0.0:
+        raise ParameterError(
+            f"a search of {budget.seconds:g} seconds finds nothing; give more than 0"
+        )
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=_SEED, n_startup_trials=_START_UP)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     begin = clock()
     first = Recipe(features=tuple(name for names in groups.values() for name in names))
     trials = [RecipeTrial(0, first, evaluate(first, lambda: False))]
+    end = begin + budget.seconds - budget.kept * (clock() - begin)
     broken_off = 0
     best = trials[0]
 
     def over() -> bool:
-        return clock() - begin >= seconds
+        return clock() >= end
 
     if tell:
         tell(best, best, clock() - begin)

@@ -12,10 +12,14 @@ from flows.steps.models.evaluation import Chosen, daily_results, skill
 from flows.steps.models.settings import TrainSettings
 from flows.steps.models.walk import Forecast, task_of, walk
 from trading.models.families import Recipe
-from trading.models.recipe_search import RecipeTrial, Scored, search_recipes
+from trading.models.recipe_search import Budget, RecipeTrial, Scored, search_recipes
 from trading.models.trees import Stop
 
 Progress = Callable[[str], None]
+
+_MOMENT = 1e-3
+_EVALUATION = 0.6
+"""Time to fit the chosen model once more and to test it, by that of the first recipe's folds."""
 
 
 def choose(
@@ -25,13 +29,19 @@ def choose(
     groups: Mapping[str, Sequence[str]],
     clock: Callable[[], float],
     progress: Progress | None = None,
+    until: float | None = None,
 ) -> Chosen:
     """Search for ``settings.search_seconds`` of ``clock``, or take the family of the settings.
 
-    All recipes are evaluated on the same folds; their daily results count in the gate.
+    All recipes are evaluated on the same folds; their daily results count in the gate. With
+    ``until`` the search ends so early that the chosen model is evaluated by that reading of the
+    clock; when it has passed already, only the default recipe is tried.
     """
-    if settings.search_seconds <= 0.0:
+    seconds = settings.search_seconds
+    if seconds <= 0.0:
         return Chosen(settings.recipe(target))
+    if until is not None:
+        seconds = max(until - clock(), _MOMENT)
     forecasts: dict[str, Sequence[Forecast]] = {}
     named = f"{target}-{data.symbol}"
 
@@ -46,20 +56,19 @@ def choose(
             forecasts["best"] = found
         return Scored(score, daily_results(found, target, settings))
 
-    def tell(trial: RecipeTrial, best: RecipeTrial, seconds: float) -> None:
+    def tell(trial: RecipeTrial, best: RecipeTrial, spent: float) -> None:
         if progress:
             progress(
                 f"{named}: recipe {trial.number + 1} is {trial.recipe.family},"
                 f" R² {trial.found.score:.4f}; best {best.found.score:.4f} by"
-                f" {best.recipe.family}; {seconds:.0f} s of {settings.search_seconds:.0f} s"
+                f" {best.recipe.family}; {spent:.0f} s of {seconds:.0f} s"
             )
 
     present = {
         group: [name for name in names if name in data.features] for group, names in groups.items()
     }
-    searched = search_recipes(
-        task_of(target), present, evaluate, settings.search_seconds, clock, tell
-    )
+    budget = Budget(seconds, clock, 0.0 if until is None else _EVALUATION)
+    searched = search_recipes(task_of(target), present, evaluate, budget, tell)
     others = [trial.found.daily for trial in searched.others]
     return Chosen(
         recipe=searched.best.recipe,

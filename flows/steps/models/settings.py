@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flows.settings import ResearchSettings
+from flows.settings import MODEL_TARGETS, ResearchSettings
 from flows.steps.models.gate import ModelThresholds
 from flows.steps.models.split import SplitSettings
 from trading.defaults import FEE_BPS, SLIPPAGE_BPS
@@ -32,7 +32,7 @@ class TrainSettings:
     A directional trade needs a forecast beyond ``edge`` × the round-trip cost. ``looks`` holds the
     look of each target; a target without one is tested alone. ``families`` names the family of
     each target (LightGBM without one); with ``search_seconds`` above 0 family, parameters and
-    features are searched for so long, for each model.
+    features of each model are searched, and search and evaluation together take so long.
     """
 
     split: SplitSettings = field(default_factory=SplitSettings)
@@ -49,8 +49,25 @@ class TrainSettings:
         return Recipe(self.families.get(target, "lightgbm"))
 
 
-def train_settings(settings: ResearchSettings) -> TrainSettings:
-    """Return how the flows train, as a user set it; models pay what every search pays."""
+LONGEST_SEARCH_S = 3_000.0
+"""The most of one model: the step that trains both models of a symbol ends after two hours."""
+
+
+def search_share(minutes: float, symbols: int, at_a_time: int = 1) -> float:
+    """Return the seconds that each model may search, so that all of them take ``minutes``.
+
+    ``symbols`` (or a pool, which counts as one) are trained ``at_a_time``, their models one after
+    the other; a round that is not full lasts as long as a full one.
+    """
+    rounds = -(-symbols // max(1, at_a_time))
+    return min(60.0 * minutes / (max(1, rounds) * len(MODEL_TARGETS)), LONGEST_SEARCH_S)
+
+
+def train_settings(settings: ResearchSettings, symbols: int = 1) -> TrainSettings:
+    """Return how the flows train, as a user set it; models pay what every search pays.
+
+    The models of ``symbols`` share the minutes of the search; a pool counts as one.
+    """
     training = settings.training
     return TrainSettings(
         split=SplitSettings(window_days=training.window_days),
@@ -60,7 +77,7 @@ def train_settings(settings: ResearchSettings) -> TrainSettings:
             "volatility_1h": training.volatility_family,
             "direction_1h": training.direction_family,
         },
-        search_seconds=60.0 * training.search_minutes,
+        search_seconds=search_share(training.search_minutes, symbols, settings.threads),
     )
 
 

@@ -6,9 +6,10 @@ published model is then trained again on the last window known at ``as_of``.
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
@@ -69,11 +70,11 @@ def train(
     history is left out with the reason, and the others go on.
     """
     chosen = settings or TrainSettings()
-    results = []
+    results, due = [], _due(chosen)
     for symbol in symbols:
         found = _stored(lake, symbol, (symbol,), as_of, venue, targets, chosen)
         if found is None:
-            found = _train_one(lake, symbol, as_of, venue, targets, chosen, progress)
+            found = _train_one(lake, (venue, symbol), as_of, targets, chosen, progress, due)
         results.append(found)
         for model in found.models:
             if progress:
@@ -120,19 +121,20 @@ def _stored(
 
 def _train_one(
     lake: Lake,
-    symbol: str,
+    where: tuple[str, str],
     as_of: datetime,
-    venue: str,
     targets: Sequence[str],
     settings: TrainSettings,
     progress: Progress | None,
+    due: Iterator[float],
 ) -> TrainResult:
+    venue, symbol = where
     refs = _read_all(lake, venue, (symbol,), as_of)
     try:
         features = read_features(lake, venue, symbol, as_of)
         data = dataset_of(features, symbol, feature_names())
         data = replace(data, recompute=partial(_recomputed, lake, venue, data, (symbol,)))
-        models = _evaluated(data, targets, settings, progress)
+        models = _evaluated(data, targets, settings, progress, due)
     except DataError as error:
         return TrainResult(as_of, (), (), {symbol: str(error)}, ())
     _record(lake, run_name(symbol, as_of), _mark(refs, settings, targets), as_of, models)
@@ -158,6 +160,7 @@ def train_pool(
     before = _stored(lake, POOL, symbols, as_of, venue, targets, chosen)
     if before is not None:
         return before
+    due = _due(chosen)
     refs = _read_all(lake, venue, symbols, as_of)
     names = feature_names()
 
@@ -167,7 +170,7 @@ def train_pool(
 
     data, left_out = pooled(symbols, load, chosen.pool_rows)
     data = replace(data, recompute=partial(_recomputed, lake, venue, data, tuple(sorted(symbols))))
-    models = _evaluated(data, targets, chosen, progress)
+    models = _evaluated(data, targets, chosen, progress, due)
     mark = _mark(refs, chosen, targets)
     _record(lake, run_name(POOL, as_of), mark, as_of, models, left_out)
     return TrainResult(as_of, models, refs, left_out, ())
@@ -206,17 +209,24 @@ def _evaluated(
     targets: Sequence[str],
     settings: TrainSettings,
     progress: Progress | None,
+    due: Iterator[float],
 ) -> tuple[ModelResult, ...]:
-    """Choose, evaluate and fit the model of each target."""
+    """Choose, evaluate and fit the model of each target, each until the next time ``due``."""
     from flows.steps.models.evaluation import evaluate_target
     from flows.steps.models.recipe_choice import choose
 
     results = []
     for target in targets:
-        chosen = choose(data, target, settings, feature_groups(), time.monotonic, progress)
+        groups, until = feature_groups(), next(due)
+        chosen = choose(data, target, settings, groups, time.monotonic, progress, until)
         evaluated = evaluate_target(data, target, settings, chosen)
         results.append(_result(target, data.symbol, evaluated))
     return tuple(results)
+
+
+def _due(settings: TrainSettings) -> Iterator[float]:
+    """Yield when each model has to be ready: what one takes too long is taken from the next."""
+    return itertools.count(time.monotonic() + settings.search_seconds, settings.search_seconds)
 
 
 def _recomputed(

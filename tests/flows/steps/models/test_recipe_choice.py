@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from flows.settings import MODEL_TARGETS, TrainingSettings
+from flows.settings import MODEL_TARGETS, ResearchSettings, TrainingSettings
 from flows.steps.models.evaluation import Chosen, evaluate_target
 from flows.steps.models.recipe_choice import choose
-from flows.steps.models.settings import TrainSettings
+from flows.steps.models.settings import (
+    LONGEST_SEARCH_S,
+    TrainSettings,
+    search_share,
+    train_settings,
+)
 from flows.steps.models.split import SplitSettings
 from flows.steps.models.superiority import superiority
 from flows.tasks import TRAIN
@@ -67,8 +72,50 @@ def test_errors_of_the_last_day_are_in_the_drift_table_and_can_demote() -> None:
         assert "of the last day lies" in verdict.text
 
 
-def test_a_search_that_outlasts_the_step_of_the_training_is_refused() -> None:
-    longest = TrainingSettings(search_minutes=50).search_minutes
-    assert len(MODEL_TARGETS) * 60 * longest < TRAIN.timeout_s
-    with pytest.raises(ValidationError, match="less than or equal to 50"):
-        TrainingSettings(search_minutes=60)
+@pytest.mark.parametrize(
+    ("minutes", "symbols", "at_a_time", "each"),
+    [
+        (60, 1, 1, 1_800.0),
+        (60, 18, 2, 200.0),  # nine rounds of two, two models each
+        (60, 3, 2, 900.0),  # two rounds; the second trains one symbol alone
+        (60, 2, 8, 1_800.0),
+        (0, 5, 2, 0.0),
+    ],
+)
+def test_the_models_of_a_night_share_its_minutes(
+    minutes: float, symbols: int, at_a_time: int, each: float
+) -> None:
+    assert search_share(minutes, symbols, at_a_time) == each
+    training = TrainingSettings(search_minutes=minutes)
+    settings = ResearchSettings(training=training, workers=at_a_time)
+    assert train_settings(settings, symbols).search_seconds == each
+
+
+def test_no_search_outlasts_the_step_of_the_training() -> None:
+    longest = search_share(24 * 60.0, 1)
+    assert longest == LONGEST_SEARCH_S
+    assert len(MODEL_TARGETS) * longest < TRAIN.timeout_s
+    with pytest.raises(ValidationError, match="less than or equal to 1440"):
+        TrainingSettings(search_minutes=1_500)
+
+
+class Clock:
+    """A clock that moves by a fixed step at every reading."""
+
+    def __init__(self, step: float) -> None:
+        self.now, self.step = 0.0, step
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+def test_a_model_is_searched_until_it_is_due_and_a_late_one_has_the_default_recipe() -> None:
+    settings = replace(SETTINGS, search_seconds=30.0)
+    data, groups = noise(), {"volatility": HAR_FEATURES, "noise": ("noise_0", "noise_5")}
+    clock = Clock(0.02)
+    chosen = choose(data, "volatility_1h", settings, groups, clock, until=8.0)
+    assert chosen.tried > 1
+    assert 7.0 <= clock.now <= 8.04
+    late = choose(data, "volatility_1h", settings, groups, Clock(9.0), until=8.0)
+    assert (late.tried, late.recipe.family, late.recipe.params) == (1, "lightgbm", {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +20,10 @@ from flows.steps.features.features import (
     read_features,
     relative_names,
 )
-from flows.steps.models import scores
+from flows.steps.models import recipe_choice, scores
+from flows.steps.models import train as training
 from flows.steps.models.dataset import BAR_MS, HORIZON_MS, dataset_of
-from flows.steps.models.evaluation import evaluate_target
+from flows.steps.models.evaluation import Chosen, evaluate_target
 from flows.steps.models.gate import ModelThresholds, Superiority, volatility_verdicts
 from flows.steps.models.results import ModelResult, TrainResult
 from flows.steps.models.settings import ModelLook, TrainSettings
@@ -376,3 +378,20 @@ def test_the_drift_of_a_trained_model_is_written(lake: Lake) -> None:
     assert [row["feature"] for row in rows] == ["errors of volatility_1h"]
     assert rows[0]["score"] == found.models[0].scores["drift"]
     assert rows[0]["limit"] > 1.0
+
+
+def test_what_one_model_takes_too_long_is_taken_from_the_next(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, asked = [0.0], []
+
+    def chosen(*given: object) -> Chosen:
+        asked.append((given[-1], now[0]))
+        now[0] += 130.0
+        return Chosen(Recipe("ridge"))
+
+    monkeypatch.setattr(recipe_choice, "choose", chosen)
+    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    settings = replace(SETTINGS, search_seconds=100.0)
+    train(lake, as_of=AS_OF - timedelta(days=1), symbols=["BTCUSDT"], settings=settings)
+    assert asked == [(100.0, 0.0), (200.0, 130.0)]

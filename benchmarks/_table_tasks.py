@@ -10,8 +10,8 @@ from math import nan
 from pathlib import Path
 
 import numpy as np
-from _learning_rows import Scored, as_opponent, direction_row, volatility_row
 from _model_lake import VENUE, load
+from _table_rows import Scored, as_opponent, direction_row, volatility_row
 
 from flows.steps.data.candles import load_candles
 from flows.steps.models.dataset import Dataset, Floats, Integers

@@ -1,6 +1,6 @@
 """Every task of learning × every model, out-of-sample: skill, result after costs, and luck.
 
-    python benchmarks/learning.py [--candles FOLDER] [--symbols 2] [--write]
+    python benchmarks/model_table.py [--candles FOLDER] [--symbols 2] [--write]
 
 The folds are those of the nightly training (purged walk-forward), costs those of the settings.
 Models with a seed are fitted with five. ``--write`` puts the table into docs/learning.md. With the
@@ -18,9 +18,9 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from _learning_rows import HEADER, Scored, table
-from _learning_tasks import Job, Place, jobs
 from _model_lake import SAMPLES, build, candles_of
+from _table_rows import HEADER, Scored, table
+from _table_tasks import Job, Place, jobs
 from _targets import Targets
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,7 +53,7 @@ def deep_rows(folder: Path) -> list[tuple[str, ...]]:
         print("LSTM not taken: `make test-deep` makes the interpreter of the extra deep")
         return []
     ran = subprocess.run(
-        [DEEP, ROOT / "benchmarks" / "_learning_deep.py", folder],
+        [DEEP, ROOT / "benchmarks" / "_table_deep.py", folder],
         capture_output=True, text=True, check=True, cwd=ROOT,
     )  # fmt: skip
     return [tuple(row) for row in json.loads(ran.stdout.splitlines()[-1])]
