@@ -1,20 +1,19 @@
-"""JSON of spot orders, trades, balances and user events, in the exchange's field names."""
+"""JSON of spot orders, trades and balances, in the exchange's field names."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
 
-from sandbox.engines.common.money import ZERO, money_text, plain
+from sandbox.engines.common.money import ZERO, money_text
 from sandbox.engines.spot.model import (
-    BalanceSnapshot,
-    ListChanged,
     OrderList,
-    OrderReport,
+    PreventedMatch,
     SpotAccount,
     SpotFill,
     SpotOrder,
 )
+from sandbox.engines.spot.pegs import PRICE_LEVEL
 from sandbox.engines.spot.state import SpotCore
 
 Json = dict[str, Any]
@@ -27,7 +26,7 @@ def order_json(order: SpotOrder) -> Json:
         "orderId": order.order_id,
         "orderListId": order.list_id,
         "clientOrderId": order.client_id,
-        "price": money_text(order.price),
+        "price": money_text(order.sent_price),
         "origQty": money_text(order.quantity),
         "executedQty": money_text(order.filled),
         "cummulativeQuoteQty": money_text(order.spent),
@@ -43,8 +42,29 @@ def order_json(order: SpotOrder) -> Json:
         "isWorking": order.working,
         "workingTime": order.working_time,
         "selfTradePreventionMode": order.prevention,
+        **_prevented(order),
+        **_pegged(order),
         **_routed(order),
     }
+
+
+def _pegged(order: SpotOrder) -> Json:
+    """Return what only a pegged order has; its price is known once it is in the book."""
+    if order.peg is None:
+        return {}
+    shown: Json = {"pegPriceType": order.peg.kind}
+    if order.peg.offset is not None:
+        shown |= {"pegOffsetType": PRICE_LEVEL, "pegOffsetValue": order.peg.offset}
+    return shown | ({"peggedPrice": money_text(order.price)} if order.working else {})
+
+
+def _prevented(order: SpotOrder) -> Json:
+    """Return what only an order has that a prevented match ended."""
+    match = order.ended_by
+    if match is None:
+        return {}
+    lost = money_text(match.lost(order.order_id))
+    return {"preventedMatchId": match.match_id, "preventedQuantity": lost}
 
 
 def _routed(order: SpotOrder) -> Json:
@@ -74,7 +94,7 @@ def result_json(order: SpotOrder) -> Json:
     """`newOrderRespType=RESULT`."""
     shown = {
         **ack_json(order),
-        "price": money_text(order.price),
+        "price": money_text(order.sent_price),
         "origQty": money_text(order.quantity),
         "executedQty": money_text(order.filled),
         "origQuoteOrderQty": money_text(order.quote),
@@ -86,11 +106,14 @@ def result_json(order: SpotOrder) -> Json:
         "workingTime": order.working_time,
         "selfTradePreventionMode": order.prevention,
     }
-    return shown | _routed(order) | (_trigger(order) if order.stop_price or order.trailing else {})
+    shown |= _prevented(order) | _pegged(order) | _routed(order)
+    return shown | (_trigger(order) if order.stop_price or order.trailing else {})
 
 
-def full_json(order: SpotOrder, fills: list[SpotFill]) -> Json:
-    """`newOrderRespType=FULL`: with each fill and its fee."""
+def full_json(order: SpotOrder, account: SpotAccount) -> Json:
+    """`newOrderRespType=FULL`: with each fill, its fee, and what was prevented."""
+    fills = [fill for fill in account.fills if fill.order_id == order.order_id]
+    matches = [match for match in account.prevented if match.taker_id == order.order_id]
     return {
         **result_json(order),
         "fills": [
@@ -103,6 +126,41 @@ def full_json(order: SpotOrder, fills: list[SpotFill]) -> Json:
             }
             for fill in fills
         ],
+        **({"preventedMatches": [_met_json(match) for match in matches]} if matches else {}),
+    }
+
+
+def _met_json(match: PreventedMatch) -> Json:
+    """Return a prevented match as the response to the order that took has it."""
+    return {
+        "preventedMatchId": match.match_id,
+        "makerOrderId": match.maker_id,
+        "price": money_text(match.price),
+        **_lost(match),
+    }
+
+
+def _lost(match: PreventedMatch) -> Json:
+    named = (
+        ("takerPreventedQuantity", match.taker_quantity),
+        ("makerPreventedQuantity", match.maker_quantity),
+    )
+    return {name: money_text(quantity) for name, quantity in named if quantity}
+
+
+def prevented_json(match: PreventedMatch) -> Json:
+    """Return a prevented match as `myPreventedMatches` does."""
+    return {
+        "symbol": match.symbol,
+        "preventedMatchId": match.match_id,
+        "takerOrderId": match.taker_id,
+        "makerSymbol": match.symbol,
+        "makerOrderId": match.maker_id,
+        "tradeGroupId": -1,
+        "selfTradePreventionMode": match.mode,
+        "price": money_text(match.price),
+        **_lost(match),
+        "transactTime": match.time,
     }
 
 
@@ -248,84 +306,4 @@ def commission_json(core: SpotCore, account: SpotAccount, symbol: str) -> Json:
             "discountAsset": "BNB",
             "discount": "0.75000000",
         },
-    }
-
-
-def execution_report_event(event: OrderReport) -> Json:
-    """`executionReport`."""
-    order, fill = event.order, event.fill
-    report: Json = {
-        "e": "executionReport",
-        "E": event.time,
-        "s": order.symbol,
-        "c": order.cancel_id or order.client_id,
-        "S": order.side,
-        "o": order.type,
-        "f": order.tif,
-        "q": money_text(order.quantity),
-        "p": money_text(order.price),
-        "P": money_text(order.stop_price),
-        "F": "0.00000000",
-        "g": order.list_id,
-        "C": order.client_id if order.cancel_id else "",
-        "x": event.execution,
-        "X": order.status,
-        "r": "NONE",
-        "i": order.order_id,
-        "l": money_text(fill.quantity) if fill else "0.00000000",
-        "z": money_text(order.filled),
-        "L": money_text(fill.price) if fill else "0.00000000",
-        "n": plain(fill.fee) if fill else "0",
-        "N": fill.fee_asset if fill else None,
-        "T": event.time,
-        "t": fill.trade_id if fill and fill.allocation < 0 else -1,
-        "I": event.number,
-        "w": order.open and order.working,
-        "m": fill.maker if fill else False,
-        "M": fill is not None,
-        "O": order.time,
-        "Z": money_text(order.spent),
-        "Y": money_text(fill.price * fill.quantity) if fill else "0.00000000",
-        "Q": money_text(order.quote),
-        "W": order.working_time,
-        "V": order.prevention,
-    }
-    if order.trailing:
-        report |= {"d": order.trailing, "D": order.trailing_time}
-    if order.expiry:
-        report["eR"] = order.expiry
-    if order.routed:
-        report |= {"W": order.working_time, "k": order.floor, "uS": True}
-    if fill and fill.allocation >= 0:
-        report |= {"b": "ONE_PARTY_TRADE_REPORT", "a": fill.allocation}
-    return report
-
-
-def account_position_event(event: BalanceSnapshot) -> Json:
-    """`outboundAccountPosition`."""
-    return {
-        "e": "outboundAccountPosition",
-        "E": event.time,
-        "u": event.time,
-        "B": [
-            {"a": asset, "f": money_text(free), "l": money_text(locked)}
-            for asset, free, locked in event.balances
-        ],
-    }
-
-
-def list_status_event(event: ListChanged) -> Json:
-    """`listStatus`."""
-    return {
-        "e": "listStatus",
-        "E": event.time,
-        "s": event.symbol,
-        "g": event.list_id,
-        "c": event.contingency,
-        "l": event.status,
-        "L": event.order_status,
-        "r": "NONE",
-        "C": event.client_id,
-        "T": event.time,
-        "O": [{"s": event.symbol, "i": i, "c": name} for i, name in event.orders],
     }

@@ -11,7 +11,7 @@ import orjson
 
 from sandbox.api.exchange import BaseExchange
 from sandbox.api.sessions import UserStreams
-from sandbox.api.spot import account_json
+from sandbox.api.spot import user_events
 from sandbox.api.spot.streams import SpotHub
 from sandbox.engines.common.money import money_text
 from sandbox.engines.spot.engine import SpotEngine
@@ -110,11 +110,11 @@ def user_message(event: SpotEvent) -> dict[str, Any] | None:
     """Return the user-stream message of an engine event, None when there is none."""
     match event:
         case OrderReport():
-            return account_json.execution_report_event(event)
+            return user_events.execution_report_event(event)
         case BalanceSnapshot():
-            return account_json.account_position_event(event)
+            return user_events.account_position_event(event)
         case ListChanged():
-            return account_json.list_status_event(event)
+            return user_events.list_status_event(event)
         case BalanceChange(kind=kind) if kind in OUTSIDE:
             return {
                 "e": "balanceUpdate",

@@ -6,6 +6,7 @@ from sandbox.api import market_json
 from sandbox.api.market_json import Json
 from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import decimals_of, plain
+from sandbox.engines.common.order_book import PREVENTIONS
 from sandbox.engines.spot import filters
 from sandbox.market.feed import AVERAGE_MINUTES, SymbolFeed, TradePrint
 from trading.candles import DAY_MS
@@ -137,14 +138,14 @@ def symbol_info(instrument: ExchangeInstrument) -> Json:
         "allowTrailingStop": True,
         "cancelReplaceAllowed": True,
         "amendAllowed": True,
-        "pegInstructionsAllowed": False,
+        "pegInstructionsAllowed": True,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
         "filters": _filters(instrument),
         "permissions": [],
         "permissionSets": [["SPOT"]],
         "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
-        "allowedSelfTradePreventionModes": ["EXPIRE_MAKER"],
+        "allowedSelfTradePreventionModes": list(PREVENTIONS),
     }  # fmt: skip
 
 

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.money import ZERO
-from sandbox.engines.spot.model import CONDITIONAL, TYPES, SpotOrderRequest
-from sandbox.engines.spot.rejections import OPO_SIDES
+from sandbox.engines.spot import pegs
+from sandbox.engines.spot.model import CONDITIONAL, TYPES, Peg, SpotOrderRequest
+from sandbox.engines.spot.rejections import BAD_PEG, BAD_PEG_OFFSET, OPO_SIDES
 from sandbox.protocol.params import CLIENT_ID, Params
 
 TIMES_IN_FORCE = ("GTC", "IOC", "FOK")
@@ -47,7 +48,9 @@ def new_order(params: Params) -> SpotOrderRequest:
             raise error_codes.COMBINATION()
     else:
         params.need("quantity")
-    _check_price(params, "price", kind)
+    peg = _peg(params, "peg", "price")
+    if peg is None:
+        _check_price(params, "price", kind)
     _check_stop(params, kind)
     return SpotOrderRequest(
         symbol=symbol,
@@ -61,7 +64,25 @@ def new_order(params: Params) -> SpotOrderRequest:
         tif=_tif(params, "timeInForce", kind),
         client_id=client_id(params, "newClientOrderId"),
         prevention=params.prevention(),
+        peg=peg,
     )
+
+
+def _peg(params: Params, prefix: str, price: str) -> Peg | None:
+    """Return the peg that the parameters with ``prefix`` request, if any."""
+    kind, offset_type = params.text(f"{prefix}PriceType"), params.text(f"{prefix}OffsetType")
+    offset = params.integer(f"{prefix}OffsetValue")
+    if (offset_type is None) != (offset is None) or (kind is None and offset_type is not None):
+        raise error_codes.COMBINATION()
+    if kind is None:
+        return None
+    if kind not in pegs.KINDS:
+        raise BAD_PEG()
+    if offset_type not in (None, pegs.PRICE_LEVEL):
+        raise BAD_PEG_OFFSET()
+    if offset is not None and not 0 <= offset <= pegs.DEEPEST:
+        raise error_codes.BAD_VALUE(f"{prefix}OffsetValue")
+    return Peg(kind, offset, positive(params, price))
 
 
 def positive(params: Params, name: str) -> Decimal:
@@ -125,8 +146,10 @@ def triggering_legs(params: Params) -> tuple[SpotOrderRequest, list[SpotOrderReq
     return working, [_leg(pair, "above"), _leg(pair, "below")]
 
 
-SINGLE_NAMES = ("Type", "Side", "Price", "Quantity", "StopPrice", "TrailingDelta", "TimeInForce")
-LEG_NAMES = ("Type", "ClientOrderId", "Price", "StopPrice", "TrailingDelta", "TimeInForce")
+PEG_NAMES = ("PegPriceType", "PegOffsetType", "PegOffsetValue")
+SHARED_NAMES = ("Type", "Price", "StopPrice", "TrailingDelta", "TimeInForce", *PEG_NAMES)
+SINGLE_NAMES = (*SHARED_NAMES, "Side", "Quantity")
+LEG_NAMES = (*SHARED_NAMES, "ClientOrderId")
 
 
 def _names(where: str) -> dict[str, str]:
@@ -139,7 +162,9 @@ def _leg(params: Params, where: str) -> SpotOrderRequest:
     kind = params.need(f"{where}Type")
     if kind not in ("LIMIT_MAKER", *CONDITIONAL):
         raise error_codes.BAD_TYPE()
-    _check_price(params, f"{where}Price", kind)
+    peg = _peg(params, f"{where}Peg", f"{where}Price")
+    if peg is None:
+        _check_price(params, f"{where}Price", kind)
     if kind in CONDITIONAL and params.text(f"{where}TrailingDelta") is None:
         params.need(f"{where}StopPrice")
     elif kind == "LIMIT_MAKER" and params.text(f"{where}StopPrice") is not None:
@@ -155,6 +180,7 @@ def _leg(params: Params, where: str) -> SpotOrderRequest:
         tif=_tif(params, f"{where}TimeInForce", kind),
         client_id=client_id(params, f"{where}ClientOrderId"),
         prevention=params.prevention(),
+        peg=peg,
     )
 
 

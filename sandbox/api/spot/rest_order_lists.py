@@ -123,11 +123,14 @@ def all_lists(call: SpotCall) -> list[Any]:
 BOTH_LISTS = names(
     "symbol listClientOrderId side quantity newOrderRespType selfTradePreventionMode"
 )
-LEG = "Type ClientOrderId IcebergQty Price StopPrice TrailingDelta TimeInForce StrategyId"
+PEG = "PegPriceType PegOffsetType PegOffsetValue"
+LEG = f"Type ClientOrderId IcebergQty Price StopPrice TrailingDelta TimeInForce StrategyId {PEG}"
 LIST_KNOWN = BOTH_LISTS | {
     f"{where}{name}" for where in ("above", "below") for name in (*LEG.split(), "StrategyType")
 }
-ORDER = "Type Side ClientOrderId Price Quantity StopPrice TrailingDelta TimeInForce IcebergQty"
+ORDER = (
+    f"Type Side ClientOrderId Price Quantity StopPrice TrailingDelta TimeInForce IcebergQty {PEG}"
+)
 SHARED = names("symbol listClientOrderId newOrderRespType selfTradePreventionMode")
 WORKING = {f"working{name}" for name in (*ORDER.split(), "StrategyId", "StrategyType")}
 OTO_KNOWN = SHARED | WORKING | {name.replace("working", "pending") for name in WORKING}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sandbox.api.pagination import page
@@ -12,7 +13,7 @@ from sandbox.api.spot.params import client_id, new_order, positive
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.orders import find_order
-from sandbox.engines.spot import order_routes, orders, rejections
+from sandbox.engines.spot import order_routes, orders, pegs, rejections
 from sandbox.engines.spot.model import SpotOrder, SpotOrderRequest
 
 RESPONSES = ("ACK", "RESULT", "FULL")
@@ -25,8 +26,7 @@ def _order_response(call: SpotCall, order: SpotOrder) -> dict[str, Any]:
         return account_json.ack_json(order)
     if kind == "RESULT":
         return account_json.result_json(order)
-    fills = [fill for fill in call.account.fills if fill.order_id == order.order_id]
-    return account_json.full_json(order, fills)
+    return account_json.full_json(order, call.account)
 
 
 def _check_response_type(call: SpotCall) -> None:
@@ -58,7 +58,8 @@ def test_order(call: SpotCall) -> dict[str, Any]:
     """`POST /order/test`: parameters and filters only."""
     _check_response_type(call)
     request = new_order(call.params)
-    orders.check(call.core, call.core.market(request.symbol), call.account, request)
+    market = call.core.market(request.symbol)
+    orders.check(call.core, market, call.account, pegs.priced(call.core, market, request))
     return _rates_of(call, request)
 
 
@@ -191,9 +192,23 @@ def all_orders(call: SpotCall) -> list[Any]:
 
 
 def prevented(call: SpotCall) -> list[Any]:
-    """`GET /myPreventedMatches`: there are none."""
-    call.feed(call.params.symbol())
-    return []
+    """`GET /myPreventedMatches`, by the id of a match or of an order that took or rested."""
+    params = call.params
+    symbol = call.feed(params.symbol()).symbol
+    match_id, order_id = params.integer("preventedMatchId"), params.integer("orderId")
+    found = [
+        match
+        for match in call.account.prevented
+        if match.symbol == symbol
+        and match_id in (None, match.match_id)
+        and order_id in (None, match.taker_id, match.maker_id)
+    ]
+    first = params.integer("fromPreventedMatchId")
+    return [account_json.prevented_json(m) for m in page(params, found, "match_id", first)]
+
+
+def _weigh_prevented(values: Mapping[str, str]) -> int:
+    return 20 if values.get("orderId") else 2
 
 
 ORDER_KNOWN = frozenset(
@@ -213,9 +228,15 @@ ORDER_KNOWN = frozenset(
         "icebergQty",
         "newOrderRespType",
         "selfTradePreventionMode",
+        "pegPriceType",
+        "pegOffsetType",
+        "pegOffsetValue",
     ]
 )
-SOR_KNOWN = ORDER_KNOWN - {"quoteOrderQty", "stopPrice", "trailingDelta"}
+SOR_KNOWN = ORDER_KNOWN - {
+    "quoteOrderQty", "stopPrice", "trailingDelta", "pegPriceType", "pegOffsetType",
+    "pegOffsetValue",
+}  # fmt: skip
 REPLACE_KNOWN = ORDER_KNOWN | {
     "cancelReplaceMode", "cancelNewClientOrderId", "cancelOrigClientOrderId", "cancelOrderId",
     "cancelRestrictions", "orderRateLimitExceededMode",
@@ -250,7 +271,7 @@ ROUTES = {
     ("GET", "/api/v3/myPreventedMatches"): Route(
         prevented,
         SIGNED,
-        2,
+        weigh=_weigh_prevented,
         known=names("symbol preventedMatchId orderId fromPreventedMatchId limit"),
     ),
 }

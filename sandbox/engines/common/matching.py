@@ -37,8 +37,8 @@ class OrderBook(Protocol):
     ) -> None:
         """Fill a part of an order."""
 
-    def prevent(self, order: Any) -> None:
-        """End an order that would have traded with its own account."""
+    def prevent(self, taker: Any, maker: Any, *, taker_ends: bool, maker_ends: bool) -> None:
+        """End one or both of two orders of one account that would have traded."""
 
 
 def meets(book: OrderBook, market: RecordedMarket, side: str, worst: Decimal) -> bool:
@@ -113,11 +113,8 @@ def _meet(book: OrderBook, taker: Any, makers: Sequence[Any]) -> None:
         if not maker.open:  # an earlier trade ended it
             continue
         taker_ends, maker_ends = prevents(taker.prevention, taker, maker)
-        if maker_ends:
-            book.prevent(maker)
-        if taker_ends:
-            book.prevent(taker)
         if taker_ends or maker_ends:
+            book.prevent(taker, maker, taker_ends=taker_ends, maker_ends=maker_ends)
             continue
         quantity = min(taker.remaining, maker.remaining)
         trade_id = book.next_trade_id()

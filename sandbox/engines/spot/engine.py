@@ -9,7 +9,7 @@ from sandbox.engines.common.engine import BaseEngine
 from sandbox.engines.common.fees import Fees
 from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import money
-from sandbox.engines.spot import filters, order_lists, order_routes, orders, rejections
+from sandbox.engines.spot import filters, order_lists, order_routes, orders, pegs, rejections
 from sandbox.engines.spot.matching import take
 from sandbox.engines.spot.model import (
     PENDING,
@@ -93,6 +93,7 @@ class SpotEngine(BaseEngine[SpotCore, SpotEvent]):
         """Accept both legs of an OCO pair, or neither."""
         core = self.core
         market = core.market(above.symbol)
+        above, below = (pegs.priced(core, market, leg) for leg in (above, below))
         for leg in (above, below):
             orders.check(core, market, account, leg)
         _check_relation(market.price, above, below)
@@ -136,6 +137,8 @@ class SpotEngine(BaseEngine[SpotCore, SpotEvent]):
         """
         core = self.core
         market = core.market(working.symbol)
+        working = pegs.priced(core, market, working)
+        pending = [pegs.priced(core, market, leg) for leg in pending]
         orders.check(core, market, account, working)
         for leg in () if pays else pending:
             filters.check(market, account, leg)

@@ -38,10 +38,15 @@ class SpotBook:
         self.core.fill(order, quantity, price, maker=maker, trade_id=trade_id)
         order_lists.after_change(self.core, order)
 
-    def prevent(self, order: SpotOrder) -> None:
-        """End an order that would have traded with its own account."""
-        self.core.end(order, PREVENTED)
-        order_lists.after_change(self.core, order)
+    def prevent(
+        self, taker: SpotOrder, maker: SpotOrder, *, taker_ends: bool, maker_ends: bool
+    ) -> None:
+        """Record the prevented match and end one or both of its orders."""
+        ending = [o for o, ends in ((maker, maker_ends), (taker, taker_ends)) if ends]
+        self.core.add_prevented_match(taker, maker, ending)
+        for order in ending:
+            self.core.end(order, PREVENTED)
+            order_lists.after_change(self.core, order)
 
 
 def take(core: SpotCore, market: RecordedMarket, order: SpotOrder) -> None:

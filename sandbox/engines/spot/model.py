@@ -19,6 +19,18 @@ BIPS = Decimal(10_000)
 
 
 @dataclass(frozen=True, slots=True)
+class Peg:
+    """Where a pegged order takes its price from: the side of the book, and the levels below best.
+
+    ``offset`` is None where none was sent; ``price`` is the price that was sent, 0 for none.
+    """
+
+    kind: str
+    offset: int | None
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class SpotOrderRequest:
     """A request for an order; unused amounts are 0, ``quote`` is a MARKET order's quoteOrderQty."""
 
@@ -34,6 +46,30 @@ class SpotOrderRequest:
     client_id: str = ""
     list_id: int = -1
     prevention: str = "EXPIRE_MAKER"
+    peg: Peg | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreventedMatch:
+    """Two orders of one account that did not trade with each other.
+
+    ``quantity`` would have been traded. What each order lost is 0 where it did not end.
+    """
+
+    symbol: str
+    match_id: int
+    taker_id: int
+    maker_id: int
+    mode: str
+    price: Decimal
+    quantity: Decimal
+    taker_quantity: Decimal
+    maker_quantity: Decimal
+    time: int
+
+    def lost(self, order_id: int) -> Decimal:
+        """Return the quantity that an order of the match lost."""
+        return self.taker_quantity if order_id == self.taker_id else self.maker_quantity
 
 
 @dataclass(slots=True)
@@ -52,6 +88,9 @@ class SpotOrder(BaseOrder):
     expiry: str = ""
     routed: bool = False
     """Whether it was placed by smart order routing (SOR)."""
+    peg: Peg | None = None
+    ended_by: PreventedMatch | None = None
+    """The prevented match that ended it."""
     floor: str = "EXCHANGE"
     """Where its last activity was: ``SOR`` after an allocation from another symbol's book."""
 
@@ -69,6 +108,11 @@ class SpotOrder(BaseOrder):
     def buying(self) -> bool:
         """Whether it is a BUY."""
         return self.side == "BUY"
+
+    @property
+    def sent_price(self) -> Decimal:
+        """The limit price that was sent; that of a pegged order may differ from its price."""
+        return self.price if self.peg is None else self.peg.price
 
     @property
     def limited(self) -> bool:
@@ -227,6 +271,7 @@ class SpotAccount:
     lists: dict[int, OrderList] = field(default_factory=dict)
     fills: list[SpotFill] = field(default_factory=list)
     amendments: list[SpotAmendment] = field(default_factory=list)
+    prevented: list[PreventedMatch] = field(default_factory=list)
     update_time: int = 0
     burn: bool = False
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from sandbox.engines.common import matching
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.common.recorded_market import RecordedMarket
-from sandbox.engines.spot import filters, order_lists, rejections
+from sandbox.engines.spot import filters, order_lists, pegs, rejections
 from sandbox.engines.spot.matching import SpotBook, take
 from sandbox.engines.spot.model import (
     CONDITIONAL,
@@ -25,6 +26,7 @@ from sandbox.engines.spot.state import SpotCore
 def place(core: SpotCore, account: SpotAccount, request: SpotOrderRequest) -> SpotOrder:
     """Accept an order and trade what is available at once, or raise its refusal."""
     market = core.market(request.symbol)
+    request = pegs.priced(core, market, request)
     check(core, market, account, request)
     order = build(core, market, account, request)
     require_balance(core, market, account, order)
@@ -77,10 +79,11 @@ def _activate(core: SpotCore, account: SpotAccount, order: SpotOrder) -> None:
     order.working = order.type not in CONDITIONAL
     order.working_time = core.now if order.working else -1
     core.hold(order)
+    enters = not order.working or pegs.enter(core, market, order)
     takes = order.type == "LIMIT_MAKER" and matching.meets(
         SpotBook(core), market, order.side, order.price
     )
-    if account.free(asset) < 0 or takes:
+    if account.free(asset) < 0 or takes or not enters:
         core.end(order, "EXPIRED")
         order_lists.after_change(core, order)
         return
@@ -101,6 +104,8 @@ def check(
     if market.instrument.status != "TRADING":
         raise rejections.MARKET_CLOSED()
     filters.check(market, account, request)
+    if request.peg is not None and request.peg.price:
+        filters.check(market, account, replace(request, price=request.peg.price))
     if request.client_id and any(
         order.client_id == request.client_id for order in account.open_orders.values()
     ):
@@ -146,6 +151,7 @@ def build(
         working=not (conditional or pending),
         working_time=-1 if conditional or pending else core.now,
         prevention=request.prevention,
+        peg=request.peg,
     )
     if pending:
         order.status = PENDING
@@ -209,6 +215,10 @@ def trigger(core: SpotCore, market: RecordedMarket, order: SpotOrder) -> None:
             core.end(order, "EXPIRED", expiry="INSUFFICIENT_LIQUIDITY")
             order_lists.after_change(core, order)
             return
+    if not pegs.enter(core, market, order):
+        core.end(order, "EXPIRED", expiry="INSUFFICIENT_LIQUIDITY")
+        order_lists.after_change(core, order)
+        return
     core.record_order(order, "NEW")
     take(core, market, order)
     order_lists.after_change(core, order)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -19,6 +20,7 @@ from sandbox.engines.spot.model import (
     ListChanged,
     OrderList,
     OrderReport,
+    PreventedMatch,
     SpotAccount,
     SpotEvent,
     SpotFill,
@@ -45,6 +47,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
     last_reference: int = 60_000_000_000
     last_execution: int = 0
     last_allocation: int = -1
+    last_prevented: int = -1
     due: list[tuple[str, int]] = field(default_factory=list)
 
     def add_market(self, instrument: ExchangeInstrument) -> None:
@@ -210,6 +213,27 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
         if price:
             return order.remaining * price
         return self.markets[order.symbol].value("BUY", order.remaining)
+
+    def add_prevented_match(
+        self, taker: SpotOrder, maker: SpotOrder, ending: Sequence[SpotOrder]
+    ) -> None:
+        """Record that two orders of one account did not trade, before those of ``ending`` end."""
+        self.last_prevented += 1
+        match = PreventedMatch(
+            symbol=taker.symbol,
+            match_id=self.last_prevented,
+            taker_id=taker.order_id,
+            maker_id=maker.order_id,
+            mode=taker.prevention,
+            price=maker.price,
+            quantity=min(taker.remaining, maker.remaining),
+            taker_quantity=taker.remaining if taker in ending else ZERO,
+            maker_quantity=maker.remaining if maker in ending else ZERO,
+            time=self.now,
+        )
+        self.accounts[taker.account].prevented.append(match)
+        for order in ending:
+            order.ended_by = match
 
     def end(self, order: SpotOrder, status: str, *, expiry: str = "") -> None:
         """End an order as CANCELED, EXPIRED or EXPIRED_IN_MATCH (a TRADE_PREVENTION execution)."""

@@ -33,6 +33,11 @@ class UsdmBook:
         execution = OrderExecution(quantity, price, maker, trade_id=trade_id)
         settlement.fill_order(self.core, order, execution)
 
-    def prevent(self, order: UsdmOrder) -> None:
-        """End an order that would have traded with its own account."""
-        settlement.end_order(self.core, self.core.accounts[order.account], order, PREVENTED)
+    def prevent(
+        self, taker: UsdmOrder, maker: UsdmOrder, *, taker_ends: bool, maker_ends: bool
+    ) -> None:
+        """End one or both of two orders of one account that would have traded."""
+        for order, ends in ((maker, maker_ends), (taker, taker_ends)):
+            if ends:
+                account = self.core.accounts[order.account]
+                settlement.end_order(self.core, account, order, PREVENTED)

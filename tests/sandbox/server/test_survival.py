@@ -88,7 +88,8 @@ async def test_kill_loses_nothing_or_at_most_what_followed_the_last_periodic_sav
 
 
 async def test_save_writes_only_what_is_new(serving: Serving, tmp_path: Path) -> None:
-    async with serving(venue="both", state=tmp_path / "state.sqlite") as server:
+    files = {"state": tmp_path / "state.sqlite"}
+    async with serving(venue="both", clock="stepped", **files) as server:
         written = []
         for _ in range(12):
             before = server.state.changed_rows
