@@ -126,7 +126,7 @@ class StepRunner:
         files = [path for path, _ in self.unusable]
         message = f"{sentence}; not complete for {', '.join(left)}" if left else sentence
         message = f"{message}; not usable: {', '.join(files)}" if files else message
-        message = "; ".join([message, *self.not_written])
+        message = "; ".join([message, *run_notes.drifted(self.results), *self.not_written])
         age = run_notes.sample_age(self.request.as_of) if self.request.on_sample else ""
         age = run_notes.candles_age(self.request.as_of) if self.request.on_stored else age
         for record in run_notes.records(

@@ -232,11 +232,8 @@ def _trained(name: str, found: TrainResult) -> TrainedModels:
         ),
         fingerprint=found.fingerprint,
         left_out=tuple(LeftOutReason(symbol, why) for symbol, why in found.left_out.items()),
-        p_values={
-            model.model: float(p_value)
-            for model in found.models
-            if (p_value := model.scores.get("p_value")) is not None
-        },
+        p_values=found.p_values,
+        drifted=found.drifted,
     )
 
 

@@ -72,6 +72,12 @@ def _values(results: Mapping[str, Any], step: str) -> list[Any]:
     return [outcome.value for outcome in results.get(step, ()) if outcome.value is not None]
 
 
+def drifted(results: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a line for each model that the errors of the last day made unproven."""
+    names = [name for models in _values(results, "train") for name in models.drifted]
+    return tuple(f"drift: {name} is unproven until its errors are as before" for name in names)
+
+
 def _entries(results: Mapping[str, Any]) -> list[Any]:
     weighed = results.get("evidence")
     found = _values(results, "optimize") if weighed is None else weighed

@@ -57,6 +57,7 @@ class ReportData:
     looks: Sequence[Row] = ()
     unseen: Sequence[Row] = ()
     parity: Sequence[Row] = ()
+    drift: Sequence[Row] = ()
 
 
 def read_report_data(lake: Lake, as_of: datetime, release_id: str | None) -> ReportData:
@@ -92,6 +93,7 @@ def read_report_data(lake: Lake, as_of: datetime, release_id: str | None) -> Rep
         looks=known_rows(lake, tables.LOOKS, seen),
         unseen=known_rows(lake, tables.UNSEEN_DAYS, seen),
         parity=known_rows(lake, tables.PARITY, as_of),
+        drift=night_rows(lake, tables.DRIFT, seen),
     )
 
 
@@ -147,6 +149,14 @@ def research_rows(lake: Lake, table: Table, as_of: datetime) -> list[dict[str, A
             if age == newest[subject]:
                 rows[subject].append(row)
     return [row for subject in sorted(rows) for row in rows[subject]]
+
+
+def night_rows(lake: Lake, table: Table, as_of: datetime) -> list[Row]:
+    """Return the rows of the runs that are named after ``as_of``, in the order of their names."""
+    stamp = f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    found = [part for part in lake.partitions(table) if part.values["run"].endswith(stamp)]
+    found.sort(key=lambda part: part.values["run"])
+    return [row for part in found for row in rows_of(lake, part, as_of)]
 
 
 def known_rows(lake: Lake, table: Table, as_of: datetime) -> list[Row]:

@@ -11,6 +11,7 @@ from flows.report.charts.prices import bars_data, bars_key
 from flows.report.lake_reader import ReportData, uses_structures
 from flows.report.sections.allocation import allocation_view
 from flows.report.sections.comparison import comparisons
+from flows.report.sections.drift import drift_grid
 from flows.report.sections.evidence import evidence_view, model_entries
 from flows.report.sections.execution import execution_view
 from flows.report.sections.first_screen import first_screen
@@ -46,6 +47,7 @@ def page_of(data: ReportData, unusable: Sequence[tuple[str, str]] = ()) -> Page:
         allocation=allocation_view(data.ensemble),
         models=model_views(data.cards),
         models_lead=models_lead(data.cards),
+        drift=drift_grid(data.drift),
         forecasts=forecast_grid(data.ledger.events),
         execution=execution_view(data.ledger),
         parity=parity_view(data.parity),

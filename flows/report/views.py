@@ -252,6 +252,7 @@ class Page:
     allocation: AllocationView
     models: tuple[ModelView, ...]
     models_lead: str
+    drift: TableView | None
     forecasts: TableView | None
     execution: Execution
     parity: ParityView

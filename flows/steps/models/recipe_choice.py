@@ -18,7 +18,7 @@ from trading.models.trees import Stop
 Progress = Callable[[str], None]
 
 _MOMENT = 1e-3
-_EVALUATION = 0.6
+_EVALUATION = 0.25
 """Time to fit the chosen model once more and to test it, by that of the first recipe's folds."""
 
 

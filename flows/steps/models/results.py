@@ -76,6 +76,11 @@ class ModelResult:
         return any(v.name == "leak_alarm" and not v.passed for v in self.verdicts)
 
     @property
+    def drifted(self) -> bool:
+        """Whether the errors of the last day demoted it."""
+        return any(v.name == "drift" and not v.passed for v in self.verdicts)
+
+    @property
     def name(self) -> str:
         """Stem of its files: ``volatility_1h-BTCUSDT``."""
         return f"{self.model}-{self.symbol}"
@@ -164,6 +169,17 @@ class TrainResult:
     def proven(self) -> tuple[str, ...]:
         """Names of the models that passed the gate; all others are unproven."""
         return tuple(model.name for model in self.models if model.proven)
+
+    @property
+    def drifted(self) -> tuple[str, ...]:
+        """Names of the models that the errors of the last day demoted."""
+        return tuple(model.name for model in self.models if model.drifted)
+
+    @property
+    def p_values(self) -> dict[str, float]:
+        """The p-values of the models that have one, by target."""
+        known = {model.model: model.scores.get("p_value") for model in self.models}
+        return {name: float(value) for name, value in known.items() if value is not None}
 
     @property
     def sentence(self) -> str:

@@ -37,7 +37,7 @@ class TrainedModels:
     """What training adds to a release: its files and the partitions that it read.
 
     ``left_out`` are symbols that a pool could not use, ``p_values`` those of tonight's tests, by
-    target.
+    target. ``drifted`` are models whose errors of the last day are unlike those before.
     """
 
     symbol: str
@@ -46,6 +46,7 @@ class TrainedModels:
     fingerprint: tuple[PartitionRef, ...]
     left_out: tuple[LeftOutReason, ...] = ()
     p_values: Mapping[str, float] = field(default_factory=dict)
+    drifted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

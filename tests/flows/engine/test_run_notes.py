@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from flows.engine.engine import Link, Note, Outcome, RunTable
-from flows.engine.run_notes import records
+from flows.engine.run_notes import drifted, records
 from flows.steps.release.publish import LeftOutReason, PublishResult
 from flows.steps.release.retune_k import RetunedK
 
@@ -76,3 +76,13 @@ def test_a_run_that_released_nothing_leaves_its_note_alone() -> None:
     (note,) = records("scan", "3 symbols traded", [], {"publish": None})
     assert isinstance(note, Note)
     assert note.description
+
+
+def test_models_that_drifted_are_named() -> None:
+    trained = SimpleNamespace(drifted=("volatility_1h-BTCUSDT",))
+    calm = SimpleNamespace(drifted=())
+    results = {"train": [Outcome("a", trained), Outcome("b", calm), Outcome("c", error="x")]}
+    assert drifted(results) == (
+        "drift: volatility_1h-BTCUSDT is unproven until its errors are as before",
+    )
+    assert drifted({}) == ()

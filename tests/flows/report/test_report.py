@@ -18,8 +18,8 @@ from flows.report.assets import data_block
 from flows.report.lake_reader import research_rows
 from flows.steps.reporting.report import ReportResult, build_report
 from lake.store import Lake
-from lake.tables import SEARCHES
-from tests.flows.report.lake import AS_OF, LATER, NASTY, small_lake
+from lake.tables import DRIFT, SEARCHES
+from tests.flows.report.lake import AS_OF, LATER, NASTY, small_lake, table
 from trading.errors import ReleaseRefused
 
 SECTIONS = (
@@ -206,6 +206,18 @@ def test_a_model_is_shown_beside_its_baselines(lake: Lake) -> None:
     assert "1 gate of 2 not passed: beats the best baseline. Nothing trades on it." in section
     assert re.search(r"this model</td><td [^>]*class=\"\">0\.497<", section)
     assert re.search(r"reversal of the last hour</td><td [^>]*class=\"good\">0\.511<", section)
+
+
+def test_the_drift_of_the_night_is_shown_and_that_of_others_is_not(lake: Lake) -> None:
+    for night, score in ((AS_OF, 1.37), (AS_OF - timedelta(days=1), 9.99)):
+        row = {"as_of": night, "symbol": "BTCUSDT", "feature": "errors of volatility_1h"}
+        rows = table([{**row, "score": score, "limit": 1.1}], DRIFT)
+        lake.write(DRIFT, rows, run=f"drift-errors-BTCUSDT-{night:%Y%m%dT%H%M%SZ}")
+    html = built(lake).path.read_text()
+    section = html[html.index('id="models"') : html.index('id="quality"')]
+    assert re.search(r"errors of volatility_1h</td><td [^>]*>1\.37</td>", section)
+    assert "drifts: unproven" in section
+    assert "9.99" not in section
 
 
 def test_a_newer_run_replaces_an_older_one_of_the_same_subject(lake: Lake) -> None:
