@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trading.errors import ParameterError, SettingsError
@@ -79,17 +80,20 @@ def start_ordered() -> None:
     _ordered.clear()
 
 
-def plain_search_seconds(task: SearchTask, groups: int, first: Mapping[str, Value]) -> float:
+def plain_search_seconds(
+    task: SearchTask, groups: int, some: Sequence[Mapping[str, Value]]
+) -> float:
     """Estimate the processor's time of ``groups`` sets of signals in plain Python, by a trial.
 
-    The compiler would wait for a busy machine as long as plain Python does.
+    ``some`` are combinations of different sets. The compiler would wait for a busy machine as long
+    as plain Python does.
     """
-    from trading.simulation import decide
-
     tried = task.candles.rows(0, min(_TRIED, len(task.candles)))
+    trial = replace(task, candles=tried, start_ms=None, compiled=False)
     started = time.process_time()
-    decide(task.strategy, tried, {**task.fixed, **first}, compiled=False)
-    return (time.process_time() - started) * groups * len(task.candles) / len(tried)
+    trial.run(some)
+    seconds = time.process_time() - started
+    return seconds * groups / len(some) * len(task.candles) / len(tried)
 
 
 def _choice() -> str:

@@ -19,6 +19,8 @@ WORTH_SECONDS = 2.0
 """Plain Python's work that is worth the start of processes: about 0.6 s of a core each."""
 _MOST_PLANNED = 2_000
 """Combinations that are looked at to guess how many sets of signals a search has."""
+_MOST_TRIED = 4
+"""Sets of signals whose time is measured."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,10 @@ class PlainSearch:
         work, wanted = self.work, min(self.count, self.grid.size)
         some = [self.grid.combination(at) for at in islice(range(wanted), _MOST_PLANNED)]
         base_ms = work.candles.interval_ms
-        plan = SearchPlan(work.strategy, some, work.fixed, work.costs, base_ms)
-        return plain_search_seconds(work, len(plan.groups) * wanted // len(some), some[0])
+        groups = SearchPlan(work.strategy, some, work.fixed, work.costs, base_ms).groups
+        step = -(-len(groups) // _MOST_TRIED)
+        tried = [some[group.members[0]] for group in groups[::step]]
+        return plain_search_seconds(work, len(groups) * wanted // len(some), tried)
 
     @property
     def processes(self) -> int:

@@ -20,14 +20,13 @@ def exceeds(value: float, other: float, scale: float) -> bool:
 @kernel
 def above(value: float, other: float) -> bool:
     """Return whether ``value`` is above ``other`` by more than the noise of the larger one."""
-    return exceeds(value, other, max(abs(value), abs(other)))
+    return value - other > NOISE * max(abs(value), abs(other))
 
 
 @kernel
 def sign(difference: float, scale: float) -> float:
     """Return 1 or -1 for a difference of values of the size ``scale``, 0 for noise and NaN."""
-    if exceeds(difference, 0.0, scale):
+    noise = NOISE * scale
+    if difference > noise:
         return 1.0
-    if exceeds(0.0, difference, scale):
-        return -1.0
-    return 0.0
+    return -1.0 if -difference > noise else 0.0

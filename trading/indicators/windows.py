@@ -73,9 +73,13 @@ def ring_push(state: Buffer, at: int, values: int, span: int, value: float) -> N
     state[at + COUNT] += 1.0
 
 
-@kernel
-def moments_push(state: Buffer, at: int, span: int, turn: int, value: float) -> None:
-    """Add ``value`` of candle number ``turn`` (its open time in candle lengths) to the window."""
+@apart
+def moments_step(state: Buffer, at: int, span: int, turn: int, value: float) -> tuple[float, float]:
+    """Add ``value`` and return mean and population variance of the last ``span`` values.
+
+    ``turn`` is the number of its candle (the open time in candle lengths). NaN until the window is
+    full.
+    """
     block = float(turn // span + 1)
     if block != state[at + BLOCK]:
         pass_anchor(state, at, span)
@@ -83,23 +87,19 @@ def moments_push(state: Buffer, at: int, span: int, turn: int, value: float) -> 
     if state[at + SINCE] == 0.0:
         state[at + FIRST] = value
     ring_push(state, at, VALUES, span, value)
-    state[at + SINCE] += 1.0
-    distance = value - state[at + FIRST]
-    state[at + SUM] += distance
-    state[at + SQUARES] += distance * distance
-
-
-@apart
-def moments_step(state: Buffer, at: int, span: int, turn: int, value: float) -> tuple[float, float]:
-    """Mean and population variance of the last ``span`` values; NaN until the window is full."""
-    moments_push(state, at, span, turn, value)
+    since = state[at + SINCE] + 1.0
+    first = state[at + FIRST]
+    distance = value - first
+    total = state[at + SUM] + distance
+    squares = state[at + SQUARES] + distance * distance
+    state[at + SINCE] = since
+    state[at + SUM] = total
+    state[at + SQUARES] = squares
     if state[at + COUNT] < span:
         return NAN, NAN
-    total = state[at + SUM]
-    squares = state[at + SQUARES]
-    before = span - int(state[at + SINCE])
+    before = span - int(since)
     if before > 0:
-        shift = state[at + LAST] - state[at + FIRST]
+        shift = state[at + LAST] - first
         part = state[at + VALUES + span + before - 1]
         total += part + before * shift
         squares += state[at + VALUES + 2 * span + before - 1] + shift * (
@@ -109,4 +109,4 @@ def moments_step(state: Buffer, at: int, span: int, turn: int, value: float) -> 
     variance = squares / span - away * away
     if variance < 0.0:
         variance = 0.0
-    return state[at + FIRST] + away, variance
+    return first + away, variance

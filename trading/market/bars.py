@@ -32,7 +32,9 @@ FILTER_AT = 0
 HOURLY_AT = SLOT
 MORE_AT = 2 * SLOT
 SIGNAL_AT = MORE_AT + MORE_TFS * SLOT
-BARS_SIZE = SIGNAL_AT + SLOT
+SLOTS_END = SIGNAL_AT + SLOT
+FOLLOWING = SLOTS_END  # when the base candle opens that follows the last one
+BARS_SIZE = FOLLOWING + 1
 
 
 @kernel
@@ -80,7 +82,7 @@ def finished_bar(bars: Buffer, slot: int) -> Bar:
 def new_bars(signal_ms: int, filter_ms: int, hourly_ms: int, more_ms: Sequence[int] = ()) -> Buffer:
     """Return the bar buffer before the first candle; a length of 0 switches a slot off."""
     bars = [0.0] * BARS_SIZE
-    for slot in range(0, BARS_SIZE, SLOT):
+    for slot in range(0, SLOTS_END, SLOT):
         bars[slot + STARTED] = -1.0
     bars[FILTER_AT + LENGTH] = float(filter_ms)
     bars[HOURLY_AT + LENGTH] = float(hourly_ms)

@@ -168,7 +168,8 @@ class Searcher:
 
         def decide(place: int) -> None:
             bound = bool(self.plan.rules[groups[place].members[0], R_DAY_END] > 0.0)
-            found[place], _ = self.prepared.decide(groups[place].setup, bound)
+            setup = groups[place].setup
+            found[place], _ = self.prepared.decide(setup, bound, shared=len(missing) > 1)
 
         missing = [place for place, signals in enumerate(found) if signals is None]
         _in_threads(decide, missing, self._threads)

@@ -24,7 +24,8 @@ from trading.simulation.layout import (
     SignalSink,
     TradingWindow,
 )
-from trading.simulation.signals import decide_rows
+from trading.simulation.shared_bars import taken_bars
+from trading.simulation.signals import TakenBars, decide_rows, decide_taken
 from trading.strategies.layout import OUT_SIZE, OWN
 from trading.strategies.setup import Setup
 
@@ -45,6 +46,7 @@ class PreparedCandles:
         self.candles = candles
         self.rows = rows_of(candles, backend)
         self.owed = owed_by(candles.open_time, candles.open, rates or {}, backend)
+        self._taken: dict[tuple[int, ...], list[TakenBars]] = {}
 
     @cached_property
     def extremes(self) -> Extremes:
@@ -81,8 +83,14 @@ class PreparedCandles:
         days = int(times[last]) // DAY_MS - first_day + 1
         return TradingWindow(first, last, first_day, days, self.candles.interval_ms)
 
-    def decide(self, setup: Setup, day_bound: bool, *, stream: bool = False) -> tuple[Signals, Any]:
-        """All signals of ``setup``, and with ``stream`` the decider's output on each row."""
+    def decide(
+        self, setup: Setup, day_bound: bool, *, stream: bool = False, shared: bool = False
+    ) -> tuple[Signals, Any]:
+        """All signals of ``setup``, and with ``stream`` the decider's output on each row.
+
+        ``shared``: other sets of signals need the same higher candles; plain Python, in which they
+        take as long as the strategy, builds them once.
+        """
         backend, size = self.backend, len(self.candles)
         levels = backend.empty(LEVELS_WIDTH * size if setup.strategy.own_levels else 0)
         room = Signals(
@@ -92,9 +100,13 @@ class PreparedCandles:
             room, backend.whole_zeros(2), backend.empty(OUT_SIZE * size if stream else 0)
         )
         buffers = DeciderBuffers(*(backend.floats(buffer) for buffer in setup.buffers()))
-        decide_all = backend.kernel(decide_rows, strategy_step=setup.step)
         with explained(setup.step):
-            decide_all(self.rows, buffers, setup.base_ms, setup.is_bare, day_bound, sink)
+            if shared and not (stream or setup.is_bare or backend.compiled):
+                decide_all = backend.kernel(decide_taken, strategy_step=setup.step)
+                decide_all(self.rows, self._taken_by(setup), buffers, day_bound, sink)
+            else:
+                decide_all = backend.kernel(decide_rows, strategy_step=setup.step)
+                decide_all(self.rows, buffers, setup.base_ms, setup.is_bare, day_bound, sink)
         entered, left = int(sink.counts[0]), int(sink.counts[1])
         return Signals(
             room.entries[:entered],
@@ -102,6 +114,13 @@ class PreparedCandles:
             room.levels[: LEVELS_WIDTH * entered],
             room.exits[:left],
         ), sink.stream
+
+    def _taken_by(self, setup: Setup) -> list[TakenBars]:
+        """Return the candles that a decider of these timeframes takes, row by row."""
+        key = setup.base_ms, setup.signal_ms, setup.filter_ms, setup.hourly_ms, *setup.more
+        if key not in self._taken:
+            self._taken[key] = taken_bars(self.rows, setup)
+        return self._taken[key]
 
     def scan(self, setups: Sequence[Setup]) -> list[Signals | None]:
         """Signals of each setup, found in one pass for all that differ in one parameter.

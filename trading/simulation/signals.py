@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from trading.candles import DAY_MS
 from trading.jit.kernel import Buffer, kernel
-from trading.market.rows import Rows, bar_at
+from trading.market.rows import Bar, Rows, bar_at
 from trading.positions.candle_path import AT_CLOSE, AT_OPEN
 from trading.positions.position import OFF
 from trading.simulation.layout import LEVELS_WIDTH, DeciderBuffers, SignalSink
-from trading.strategies.decider import push_candle, strategy_step
+from trading.strategies.decider import no_decision, push_candle, strategy_step, take_bar
+from trading.strategies.filters import ATR_NOW
 from trading.strategies.layout import (
     ACTION,
     ATR,
@@ -20,6 +21,9 @@ from trading.strategies.layout import (
     STOP_PRICE,
     TARGET_PRICE,
 )
+
+TakenBars = tuple[int, tuple[tuple[int, Bar], ...]]
+"""A row, and the slots and candles of every timeframe that close with it, as they are taken."""
 
 
 @kernel
@@ -80,6 +84,25 @@ def note_row(
     elif out[ACTION] == EXIT:
         signals.exits[counts[1]] = row
         counts[1] += 1
+
+
+@kernel
+def decide_taken(
+    rows: Rows,
+    taken: list[TakenBars],
+    buffers: DeciderBuffers,
+    day_bound: bool,
+    sink: SignalSink,
+) -> None:
+    """Decide as :func:`decide_rows` does, on candles of every timeframe that are built already."""
+    out, filters = buffers.out, buffers.filters
+    for row, bars in taken:
+        no_decision(out, rows.closes[row])
+        for slot, bar in bars:
+            take_bar(slot, filters, buffers.state, buffers.par, out, bar)
+        out[ATR] = filters[ATR_NOW]
+        if out[ACTION] != HOLD:
+            note_row(rows, out, row, day_bound, sink)
 
 
 @kernel

@@ -16,15 +16,16 @@ from trading.candles import Candle, first_start, interval_name
 from trading.errors import DataError
 from trading.jit.kernel import Buffer, bind, kernel
 from trading.market.bars import (
-    BARS_SIZE,
     BEGUN,
     FILTER_AT,
+    FOLLOWING,
     HOURLY_AT,
     LENGTH,
     NO_SIGNAL_CANDLE,
     PARTIAL,
     SIGNAL_AT,
     SLOT,
+    SLOTS_END,
     STARTED,
     finished_bar,
     grow_bar,
@@ -102,23 +103,31 @@ def close_bar(
 
 
 @kernel
-def push_candle(
-    bars: Buffer, filters: Buffer, state: Buffer, par: Buffer, out: Buffer, base: Bar
-) -> None:
-    """Feed one closed base candle and write the decision to ``out``."""
+def no_decision(out: Buffer, close: float) -> None:
+    """Write what is decided on a base candle that closes no signal candle."""
     out[ACTION] = HOLD
     out[REASON] = float(NO_SIGNAL_CANDLE)
-    out[SEEN] = base.close
+    out[SEEN] = close
     out[LIMIT] = math.nan
     out[STOP_PRICE] = math.nan
     out[TARGET_PRICE] = math.nan
     out[CONFIDENCE] = math.nan
     out[SIDE] = 0.0
-    for slot in range(0, BARS_SIZE, SLOT):
-        started = bars[slot + STARTED]
-        if started >= 0.0 and base.open_time >= started + bars[slot + LENGTH]:
-            close_bar(bars, slot, filters, state, par, out)
-    for slot in range(0, BARS_SIZE, SLOT):
+
+
+@kernel
+def push_candle(
+    bars: Buffer, filters: Buffer, state: Buffer, par: Buffer, out: Buffer, base: Bar
+) -> None:
+    """Feed one closed base candle and write the decision to ``out``."""
+    no_decision(out, base.close)
+    if base.open_time != bars[FOLLOWING]:  # only a missing candle leaves a higher one open
+        for slot in range(0, SLOTS_END, SLOT):
+            started = bars[slot + STARTED]
+            if started >= 0.0 and base.open_time >= started + bars[slot + LENGTH]:
+                close_bar(bars, slot, filters, state, par, out)
+    bars[FOLLOWING] = float(base.open_time + base.length)
+    for slot in range(0, SLOTS_END, SLOT):
         length = bars[slot + LENGTH]
         if length == base.length:
             take_bar(slot, filters, state, par, out, base)
@@ -184,7 +193,7 @@ class Decider:
 
     def warm(self, tf_ms: int, candle: Candle) -> None:
         """Feed one closed candle of the history of a higher timeframe; ignore its decision."""
-        for slot in range(0, BARS_SIZE, SLOT):
+        for slot in range(0, SLOTS_END, SLOT):
             if int(self._bars[slot + LENGTH]) == tf_ms:
                 self._bars[slot + BEGUN] = 1.0
                 bar = bar_of(candle, tf_ms)

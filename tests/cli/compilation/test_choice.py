@@ -93,8 +93,8 @@ def test_the_estimate_grows_with_the_sets_of_signals() -> None:
     flat = [100.0] * 3_000
     candles = CandleColumns.of(list(range(0, 3_000 * MINUTE_MS, MINUTE_MS)), flat, flat, flat, flat)
     task = SearchTask(BREAKOUT, candles, {"signal_tf": "1m"}, Costs())
-    one = plain_search_seconds(task, groups=1, first={"k": 0.5})
-    assert 0.0 < one < plain_search_seconds(task, groups=1_000, first={"k": 0.5})
+    one = plain_search_seconds(task, groups=1, some=[{"k": 0.5}])
+    assert 0.0 < one < plain_search_seconds(task, groups=1_000, some=[{"k": 0.5}])
 
 
 def results(choice: str, cache: Path | None = None) -> tuple[list[object], str]:

@@ -44,8 +44,8 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Let one set of signals take two seconds; record for how many sets the time was asked."""
     asked: list[int] = []
 
-    def seconds(work: object, groups: int, first: object) -> float:
-        del work, first
+    def seconds(work: object, groups: int, some: object) -> float:
+        del work, some
         asked.append(groups)
         return 2.0 * groups
 
@@ -84,3 +84,16 @@ def test_processes_find_what_one_process_finds() -> None:
         shared = run(sets)
     assert any(metrics.trades for metrics, _ in alone)
     assert [metrics for metrics, _ in shared] == [metrics for metrics, _ in alone]
+
+
+def test_the_time_of_sets_that_share_no_signals_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[object] = []
+
+    def seconds(work: object, groups: int, some: list[object]) -> float:
+        del work
+        tried.extend(some)
+        return float(groups)
+
+    monkeypatch.setattr(plain_search, "plain_search_seconds", seconds)
+    assert planned(task(), 4).seconds == 4.0
+    assert [dict(one)["k"] for one in tried] == [0.2, 0.3, 0.4, 0.5]  # type: ignore[call-overload]

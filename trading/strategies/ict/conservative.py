@@ -19,12 +19,14 @@ from trading.strategies.ict.signals import (
     BREAK_AFTER,
     LAST_CLOSE,
     NO_TREND,
+    NO_ZONE,
     P_OWN,
     P_SIGNAL_MS,
     P_ZONE_MS,
     Approach,
     enter_out_of_zone,
     feed_structures,
+    first_edge_at,
     swept_within,
     trend_of,
     zones_at,
@@ -55,6 +57,9 @@ def ict_conservative_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> 
     reach = bar.low if side > 0 else -bar.high
     if last_close > 0.0 and side * last_close < reach:
         reach = side * last_close
+    if state[first_edge_at(side)] < reach:  # no zone was touched, as on most candles
+        hold(out, NO_ZONE, bar.close, bar.close)
+        return
     zone_closed = (bar.open_time + bar.length) % int(par[P_ZONE_MS]) == 0
     swept = swept_within(state, zones_at(par), side, par[SWEEP_WINDOW])
     after = state[BREAK_AFTER] if par[ZONE_AFTER_BREAK] > 0.0 else -1.0

@@ -2,7 +2,8 @@
 
 The three strategies share a parameter buffer (``P_*``) and a state: an empty log (so that the state
 can stand in for the log of the structures), the last close of ``signal_tf``, the number of zone
-candles at the last break, the structures of ``trend_tf`` and those of ``zone_tf``.
+candles at the last break, the edges of the zones that price would meet first (below and above it),
+the structures of ``trend_tf`` and those of ``zone_tf``.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ POOLS_KEPT = 32
 
 LAST_CLOSE = LOG_HEAD
 BREAK_AFTER = LOG_HEAD + 1
-TREND_AT = LOG_HEAD + 2
+FIRST_EDGES = LOG_HEAD + 2
+TREND_AT = LOG_HEAD + 4
 
 # Reasons.
 ENTERED = 1
@@ -97,8 +99,29 @@ def feed_structures(state: Buffer, par: Buffer, bar: Bar) -> None:
         rules = StructureRules(length, length, tolerance, 0.0, 0, max_age, ZONES_KEPT, POOLS_KEPT)
         ict_clear(state, at, rules)
     ict_step(state, at, state, bar)
-    if at == TREND_AT and state[at + BREAK_ROW] == state[at + COUNT] - 1.0:
+    if at != TREND_AT:
+        note_first_edges(state, at)
+    elif state[at + BREAK_ROW] == state[at + COUNT] - 1.0:
         state[BREAK_AFTER] = state[zones_at(par) + COUNT]
+
+
+@apart
+def note_first_edges(state: Buffer, at: int) -> None:
+    """Note for both sides the edge that price would meet first of the zones of any kind."""
+    for side in (1, -1):
+        edge = -math.inf
+        for book in (GAPS, BLOCKS, BREAKERS):
+            first = zone_book(state, at, book, side)
+            count = int(state[first])
+            if count > 0:
+                edge = max(edge, state[first + 1 + (count - 1) * ZONE_SIZE + NEAR])
+        state[first_edge_at(side)] = edge
+
+
+@kernel
+def first_edge_at(side: int) -> int:
+    """Return the place of the edge, times the side, that price would meet first on ``side``."""
+    return FIRST_EDGES if side > 0 else FIRST_EDGES + 1
 
 
 @kernel
@@ -142,10 +165,13 @@ class Approach(NamedTuple):
 @kernel
 def zone_left(state: Buffer, at: int, book: int, side: int, approach: Approach) -> int:
     """Return the zone of one book that price reached and closed out of; -1 if there is none."""
+    first = zone_book(state, at, book, side)
+    count = int(state[first])
+    if count == 0 or state[first + 1 + (count - 1) * ZONE_SIZE + NEAR] < approach.reach:
+        return -1
     known = state[at + COUNT] - (2.0 if approach.zone_closed else 1.0)
     close = side * approach.close
-    first = zone_book(state, at, book, side)
-    for i in range(int(state[first]) - 1, -1, -1):
+    for i in range(count - 1, -1, -1):
         zone = first + 1 + i * ZONE_SIZE
         if state[zone + NEAR] < approach.reach:
             return -1

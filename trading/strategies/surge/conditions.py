@@ -77,13 +77,15 @@ def one_later(since: float) -> float:
 def cross_step(state: Buffer, at: int, fast: float, slow: float) -> None:
     """Feed the two lines of one candle."""
     difference = sign(fast - slow, max(abs(fast), abs(slow)))
-    state[at + SINCE_UP] = one_later(state[at + SINCE_UP])
-    state[at + SINCE_DOWN] = one_later(state[at + SINCE_DOWN])
+    up, down = one_later(state[at + SINCE_UP]), one_later(state[at + SINCE_DOWN])
     if state[at + KNOWN] > 0.0:
-        if difference > 0.0 and state[at + BEFORE] <= 0.0:
-            state[at + SINCE_UP] = 1.0
-        if difference < 0.0 and state[at + BEFORE] >= 0.0:
-            state[at + SINCE_DOWN] = 1.0
+        before = state[at + BEFORE]
+        if difference > 0.0 and before <= 0.0:
+            up = 1.0
+        elif difference < 0.0 and before >= 0.0:
+            down = 1.0
+    state[at + SINCE_UP] = up
+    state[at + SINCE_DOWN] = down
     state[at + KNOWN] = 1.0 if fast == fast and slow == slow else 0.0
     state[at + BEFORE] = difference
 

@@ -125,6 +125,8 @@ SCAN_NORM = PLACE["scan_norm"]
 SCAN_UPS = PLACE["scan_ups"]
 TECHNICAL_EXIT = PLACE["technical_exit"]
 SIGNAL_MS = OWN + len(PARAMETERS)
+M1_AT = SIGNAL_MS + 1  # where the state of the 1m set begins
+SET_SIZE = SIGNAL_MS + 2
 
 MOST_BARS = 1000
 """Candles after which a cross is forgotten: the largest bound of the parameters."""

@@ -30,6 +30,7 @@ from trading.strategies.surge.layout import (
     DAILY_RISE,
     DAILY_SINCE,
     LONG,
+    M1_AT,
     M1_NEEDED,
     M3_BITS,
     M3_MS,
@@ -43,6 +44,7 @@ from trading.strategies.surge.layout import (
     SCAN,
     SCAN_BITS,
     SCAN_MET,
+    SET_SIZE,
     SETS,
     SHORT,
     SIGNAL_MS,
@@ -65,6 +67,12 @@ M3_ALL = 5  # conditions of the 3m set; the bit after them tells that its filter
 
 
 @kernel
+def all_set(met: int, first: int, count: int) -> bool:
+    """Return whether all of ``count`` bits from ``first`` on are set."""
+    return (met >> first) % (1 << count) == (1 << count) - 1
+
+
+@kernel
 def bits_set(met: int, first: int, count: int) -> int:
     """Return how many of ``count`` bits from ``first`` on are set."""
     found = 0
@@ -83,14 +91,14 @@ def daily_step(state: Buffer, par: Buffer, first: float, close: float) -> None:
 
 @kernel
 def is_entry(met: int, par: Buffer) -> bool:
-    """Return whether the conditions suffice for an entry."""
-    passes = bits_set(met, M3_BITS + M3_ALL, 1) == 1
+    """Return whether the conditions suffice for an entry; what is rarest is looked at first."""
+    if par[SCAN] > 0.0 and not all_set(met, SCAN_BITS, SCANNED):
+        return False
+    if bits_set(met, M15_BITS, 4) < par[M15_NEEDED]:
+        return False
+    passes = all_set(met, M3_BITS + M3_ALL, 1)
     m3 = passes and bits_set(met, M3_BITS, M3_ALL) >= par[M3_NEEDED]
-    if not (m3 or bits_set(met, 0, 7) >= par[M1_NEEDED]):
-        return False
-    if par[SCAN] > 0.0 and bits_set(met, SCAN_BITS, SCANNED) < SCANNED:
-        return False
-    return bits_set(met, M15_BITS, 4) >= par[M15_NEEDED]
+    return m3 or bits_set(met, 0, 7) >= par[M1_NEEDED]
 
 
 @apart
@@ -128,8 +136,8 @@ def surge_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     A signal candle of 3m, 15m, 1h or 1d also feeds its own set.
     """
     turn = bar.open_time // bar.length
-    size = set_size(par)
-    m1 = SETS + scan_size(par)
+    size = int(par[SET_SIZE])
+    m1 = int(par[M1_AT])
     m3 = m1 + size
     m15 = m3 + size
     if bar.length == M3_MS:
@@ -193,7 +201,7 @@ class Surge(Strategy):
     def state_size(self, params: Mapping[str, Value]) -> int:
         """Return the size of daily candles, the scan, and the windows of three timeframes."""
         par = self.buffer(params)
-        return SETS + scan_size(par) + 3 * set_size(par)
+        return int(par[M1_AT] + 3 * par[SET_SIZE])
 
     def warmup(self, params: Mapping[str, Value]) -> int:
         """Return the windows of the 1m set plus its longest look back at a cross."""
@@ -215,9 +223,10 @@ class Surge(Strategy):
         return _windows(params) + longest + 1
 
     def buffer(self, params: Mapping[str, Value]) -> Buffer:
-        """Return the numbers of the filters, of the conditions, and the signal candle's ms."""
+        """Return the numbers of the filters and conditions, the signal candle's ms, and places."""
         conditions = super().buffer(params)[: OWN + len(PARAMETERS)]
-        return [*conditions, float(self.signal_tf(params))]
+        m1_at, size = SETS + scan_size(conditions), set_size(conditions)
+        return [*conditions, float(self.signal_tf(params)), float(m1_at), float(size)]
 
     def sizing(self, params: Mapping[str, Value]) -> Sizing:
         """Return the size of the entry, which leaves room for the additions."""
