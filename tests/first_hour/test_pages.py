@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.sync_api import Page
 
 from tests.browser.pages import (
     PROGRAM,
@@ -78,6 +80,53 @@ def test_the_heat_map_answers_to_the_keyboard_without_fault(surface: Path) -> No
         assert serious_faults(found.page) == []
         assert cut_texts(found.page) == []
         assert found.trouble == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(PROGRAM is None, reason="no Chromium: apt-get install chromium")
+def test_the_mouse_reads_value_plateau_and_choice_of_every_set(surface: Path) -> None:
+    text = surface.read_text(encoding="utf-8")
+    block = re.search(r'<script type="application/json" id="surface-0-data">(.*?)</script>', text)
+    assert block is not None
+    data = json.loads(block[1])
+    with chromium() as browser:
+        page = opened(browser, surface, 1440).page
+        page.evaluate("Nocturne.drawAll()")
+        sentence = readout(page, "surface-0")
+        canvas = page.locator("#surface-0 canvas")
+        canvas.scroll_into_view_if_needed()
+        box = canvas.bounding_box()
+        assert box is not None
+        said = {
+            read_at(page, box["x"] + x, box["y"] + y)
+            for x in range(3, 480, 12)
+            for y in range(5, int(box["height"]), 12)
+        }
+        page.mouse.move(box["x"] + 1, box["y"] - 5)
+        assert readout(page, "surface-0") == sentence
+    assert set(cell_texts(data)) == said - {sentence}
+
+
+def read_at(page: Page, x: float, y: float) -> str:
+    """Return what the heat map says with the mouse at a place of the window."""
+    page.mouse.move(x, y)
+    return readout(page, "surface-0")
+
+
+def cell_texts(data: dict[str, Any]) -> list[str]:
+    """Return what each cell says: its set, its value, and whether it was chosen or holds."""
+    marked = [tuple(place) for place in data["marked"]]
+    assert marked, "the chosen set has a plateau"
+    texts = []
+    for row, values in enumerate(data["values"]):
+        for column, value in enumerate(values):
+            shown = f"{100 * value:,.{data['digits']}f} %".replace("-", "\u2212")
+            parts = [f"{data['across']} {data['columns'][column]}"]
+            parts += [f"{data['down']} {data['rows'][row]}", shown]
+            parts += ["chosen"] * (data["chosen"] == [row, column])
+            parts += ["on the plateau"] * ((row, column) in marked)
+            texts.append(" \u00b7 ".join(parts))
+    return texts
 
 
 @pytest.mark.slow

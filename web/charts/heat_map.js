@@ -24,7 +24,7 @@
       if (spec.rows[row]) parts.push(`${spec.down} ${spec.rows[row]}`.trim());
       parts.push(tools.format(spec.values[row][column], spec.unit, spec.digits));
       if (spec.chosen && spec.chosen[0] === row && spec.chosen[1] === column) parts.push("chosen");
-      if (marked.has(`${row}/${column}`)) parts.push("approved");
+      if (marked.has(`${row}/${column}`)) parts.push("on the plateau");
       return parts.join(" · ");
     }
 

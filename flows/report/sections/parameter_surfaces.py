@@ -38,7 +38,8 @@ def surface_groups(
             surface(f"{key}-{column}-{index}", title, plane, biggest)
             for index, plane in enumerate(planes)
         )
-        note = f"total return of {tables.counted(len(points), 'combination')}; ▢ chosen, • approved"
+        tried = tables.counted(len(points), "combination")
+        note = f"total return of {tried}; ▢ chosen, • on the plateau"
         groups.append(SurfaceGroup(title, note, maps))
     return tuple(groups)
 
