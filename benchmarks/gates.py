@@ -1,11 +1,12 @@
 """Size and power of the gates, on markets whose truth is known: how often each verdict is right.
 
-Six parts, minutes each on two cores:
+Seven parts, minutes each on two cores:
 
 - ``rules``: drawn searches of 100 combinations, by the gates and by the older rules beside them;
 - ``lines``: the Sharpe ratio × √years from which an edge is found with 95 %, in one test and by
   the evidence of unseen days;
 - ``family``: 150 symbols × 12 strategies × 30 nights of noise under the budget of looks;
+- ``ruin``: the risk of ruin that 120 days claim, beside what comes true in the year after;
 - ``noise``: five real strategies on random walks, without costs and with the default ones, and on
   real minutes in shuffled blocks;
 - ``power``: edges planted into minutes, three strengths in each of three shapes;
@@ -28,6 +29,7 @@ from pathlib import Path
 
 import _gate_family as family
 import _gate_models as models
+import _gate_ruin as ruin
 import _gate_rules as rules
 import _gate_searches as searches
 from _gate_markets import SHAPES, planted, random_walk, shuffled_candles
@@ -77,6 +79,19 @@ def family_part(targets: Targets, count: int) -> Rows:
     _check(targets, "families with a false proof", share, counts.families, noise=True)
     head = ("families of 150 symbols × 12 strategies × 30 nights", "looks", "with a false proof")
     return [head, (f"{counts.families}", f"{counts.looks}", f"{counts.false}")]
+
+
+def ruin_part(targets: Targets, count: int) -> Rows:
+    """The claimed risk of ruin, beside the true one."""
+    found: Rows = [("market", "Sharpe", "claimed", "came true", "beyond the envelope")]
+    for market in ruin.MARKETS:
+        for sharpe in ruin.SHARPES:
+            counts = ruin.ruin_counts(market, sharpe, count)
+            shares = (counts.claimed, counts.true, counts.beyond)
+            found.append((market, f"{sharpe:g}", *(f"{share:.1%}" for share in shares)))
+            name = f"ruin, {market}, Sharpe {sharpe:g}"
+            targets.at_most(name, counts.true - counts.claimed, 0.15, "true − claimed")
+    return found
 
 
 def noise_part(targets: Targets, count: int) -> Rows:
@@ -155,6 +170,7 @@ PARTS: dict[str, Callable[[Targets, int], Rows]] = {
     "rules": rules_part,
     "lines": lines_part,
     "family": family_part,
+    "ruin": ruin_part,
     "noise": noise_part,
     "power": power_part,
     "models": models_part,
