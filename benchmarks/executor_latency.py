@@ -94,6 +94,8 @@ class MeasuredVenue(BinanceUsdm):
     def __init__(self, settings: Any) -> None:
         super().__init__(settings, "key", "secret")
         self.signed_at = self.signed_cpu = 0.0
+        self.filled_at = 0.0
+        """Wall time (s) of the last fill."""
         self.sink: Any = None
         self.orders: dict[str, VenueOrder] = {}
         self._transport._ccxt.fetch = self._fetch
@@ -142,6 +144,7 @@ class MeasuredVenue(BinanceUsdm):
             1,
             order.client_id,
         )
+        self.filled_at = time.time()
         self.sink(OrderUpdate(filled, fill, 1))
 
     async def open_orders(self, symbol: InstrumentId | None = None) -> list[VenueOrder]:
@@ -245,27 +248,9 @@ async def entry_latencies(
     keep_loaded_objects()
     found, used = [], []
     for number in range(entries):
-        symbol = SYMBOLS[number % len(SYMBOLS)]
-        minute = executor.feed._last_open[symbol] + MINUTE_MS
-        candle = Candle(minute, PRICE, PRICE, PRICE, PRICE, 1.0)
-        await asyncio.sleep(0.005)
-        venue.signed_at = 0.0
-        began, cpu = time.perf_counter(), time.process_time()
-        executor.feed.push(CandleUpdate(symbol, candle, True, minute + MINUTE_MS - 1))
-        async with asyncio.timeout(10):
-            while not venue.signed_at:
-                await asyncio.sleep(0)
-        found.append((venue.signed_at - began) * 1000)
-        used.append((venue.signed_cpu - cpu) * 1000)
-        holding = executor.portfolio.holding(symbol)
-        async with asyncio.timeout(10):
-            while holding is not None and not (holding.filled and holding.protected):
-                await asyncio.sleep(0.001)
-        assert holding is not None
-        executor.closer.close(holding, "benchmark", None)
-        await holding.wait_closed(10)
-        report: UserEvent = AccountUpdate(USDT, False, Decimal(1_000_000), Decimal(0), number)
-        executor.execution_reports.push(report)
+        latency, cpu = await one_entry(executor, venue, number)
+        found.append(latency)
+        used.append(cpu)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -273,6 +258,31 @@ async def entry_latencies(
     await venue.close()
     services.ledger.close()
     return found, used
+
+
+async def one_entry(executor: Executor, venue: MeasuredVenue, number: int) -> tuple[float, float]:
+    """Milliseconds from a closed candle to its signed order; the position is closed again."""
+    symbol = SYMBOLS[number % len(SYMBOLS)]
+    minute = executor.feed._last_open[symbol] + MINUTE_MS
+    candle = Candle(minute, PRICE, PRICE, PRICE, PRICE, 1.0)
+    await asyncio.sleep(0.005)
+    venue.signed_at = 0.0
+    began, cpu = time.perf_counter(), time.process_time()
+    executor.feed.push(CandleUpdate(symbol, candle, True, minute + MINUTE_MS - 1))
+    async with asyncio.timeout(10):
+        while not venue.signed_at:
+            await asyncio.sleep(0)
+    taken = (venue.signed_at - began) * 1000, (venue.signed_cpu - cpu) * 1000
+    holding = executor.portfolio.holding(symbol)
+    async with asyncio.timeout(10):
+        while holding is not None and not (holding.filled and holding.protected):
+            await asyncio.sleep(0.001)
+    assert holding is not None
+    executor.closer.close(holding, "benchmark", None)
+    await holding.wait_closed(10)
+    report: UserEvent = AccountUpdate(USDT, False, Decimal(1_000_000), Decimal(0), number)
+    executor.execution_reports.push(report)
+    return taken
 
 
 async def bus_rate() -> float:

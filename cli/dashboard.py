@@ -22,7 +22,9 @@ SETTINGS = typer.Option(..., "--settings", help="Settings file of the executor (
 @app.command()
 def run(
     settings: Path = SETTINGS,
-    port: int = typer.Option(8050, min=1, max=65535, help="Port on 127.0.0.1."),
+    port: int = typer.Option(
+        8050, min=1, max=65535, envvar="NOCTURNE_DASHBOARD_PORT", help="Port on 127.0.0.1."
+    ),
     prefect_url: str = typer.Option(
         "http://127.0.0.1:4200",
         envvar="PREFECT_API_URL",

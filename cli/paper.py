@@ -21,8 +21,14 @@ FOLDER = typer.Option(Path("state/paper"), help="Folder of the market's state, l
 def start(
     symbols: str = typer.Option(..., help="Symbols to follow, separated by commas."),
     venue: str = typer.Option("usdm", help="usdm, spot or both."),
-    port: int = typer.Option(8900, help="Port on 127.0.0.1; 0 takes a free one."),
-    upstream: str = typer.Option("", help="Base URL of the exchange to follow; else Binance."),
+    port: int = typer.Option(
+        8900, envvar="NOCTURNE_PAPER_PORT", help="Port on 127.0.0.1; 0 takes a free one."
+    ),
+    upstream: str = typer.Option(
+        "",
+        envvar="NOCTURNE_PAPER_UPSTREAM",
+        help="Base URL of the exchange to follow; else Binance.",
+    ),
     balance: list[str] = typer.Option(["USDT=10000"], help="First deposit, ASSET=AMOUNT."),
     folder: Path = FOLDER,
 ) -> None:

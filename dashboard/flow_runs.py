@@ -30,6 +30,7 @@ def flow_runs(server: str) -> dict[str, Any]:
         return {"fault": "", "runs": [_run(server, one) for one in found]}
     except (OSError, ValueError, HTTPException, KeyError, TypeError, AttributeError) as error:
         reason = getattr(error, "reason", None) or error
+        reason = getattr(reason, "strerror", None) or reason
         fault = f"No Prefect server answers at {server} ({reason}): run `make up`."
         return {"fault": fault, "runs": []}
 

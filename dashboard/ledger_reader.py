@@ -61,7 +61,7 @@ QUERIES_OF_TRADES = {
     " from positions p where closed_at is not null order by closed_at desc limit ?",
     "by_strategy": f"select strategy as name, {_SUMS} order by net desc",
     "by_symbol": f"select symbol as name, {_SUMS} order by net desc",
-    "by_reason": f"select exit_reason as name, {_SUMS} order by net desc",
+    "by_reason": f"select replace(exit_reason, '_', ' ') as name, {_SUMS} order by net desc",
     "days": "select (closed_at - ?) / 86400000 as day, quote_asset as asset, count(*) as count,"
     f" sum({_NET}) as net from positions where closed_at is not null group by 1, 2"
     " order by 1 desc limit 400",

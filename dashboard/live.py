@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from dashboard.changes import changed_parts
 from dashboard.executor_feed import ExecutorFeed, HealthWatch, StatusReading
@@ -20,6 +21,8 @@ from dashboard.parts.controllable import open_positions, strategies
 from dashboard.releases import ReleaseEntries
 from dashboard.settings import DashboardSettings, ExecutorAccess
 from dashboard.snapshot import Surroundings, snapshot
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +48,8 @@ class LiveState:
         self._entries = ReleaseEntries(settings.published)
         self._parts = self._nothing()
         self._reading = asyncio.Lock()
+        # One thread reads, and keeps its memory to itself.
+        self._thread = ThreadPoolExecutor(1, "reading")
         self._viewers: set[asyncio.Event] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -90,7 +95,7 @@ class LiveState:
     async def _refresh(self) -> None:
         async with self._reading:
             try:
-                parts = await asyncio.to_thread(self._read)
+                parts = await self._in_thread(self._read)
             except Exception as error:
                 # The page must not look right while it stands still.
                 log.exception("the state is not read")
@@ -99,6 +104,9 @@ class LiveState:
                 self._parts = parts
                 for viewer in self._viewers:
                     viewer.set()
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _read(self) -> dict[str, Any]:
         rows, reading = self._ledger.read(), self._feed.read()
@@ -118,9 +126,11 @@ class LiveState:
     async def controllable(self) -> dict[str, Any]:
         """Return the open positions and the strategies that a command can name."""
         async with self._reading:
-            rows: Mapping[str, Any] = await asyncio.to_thread(self._ledger.read)
+            rows: Mapping[str, Any] = await self._in_thread(self._ledger.read)
         status = self._feed.read().values
-        return {"positions": open_positions(rows), "strategies": strategies(rows, status)}
+        released = [one["strategy"] for one in self._entries.of((status or {}).get("release"))]
+        found = strategies(rows, status, released)
+        return {"positions": open_positions(rows), "strategies": found}
 
     async def _rest(self) -> None:
         """Stop reading until somebody looks again."""
@@ -132,7 +142,8 @@ class LiveState:
     async def close(self) -> None:
         """End the tasks and close the ledger."""
         await self._rest()
-        self._ledger.close()
+        await self._in_thread(self._ledger.close)
+        self._thread.shutdown()
 
 
 def _unreadable(error: Exception) -> dict[str, str]:

@@ -48,7 +48,7 @@ def snapshot(rows: Rows, reading: StatusReading, beside: Surroundings) -> dict[s
     """Return everything by the name under which a page shows it."""
     status = reading.values
     return {
-        "executor": executor_state(reading, beside.problem),
+        "executor": executor_state(reading, beside.problem, beside.health),
         "spoken": newest_trade(rows),
         "facts": facts(rows, status, beside.daily_loss_limit),
         "equity": equity_chart(rows["equity"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from dashboard.parts.cells import Row, Rows, side_of
@@ -21,11 +22,13 @@ def open_positions(rows: Rows) -> list[dict[str, str]]:
     ]
 
 
-def strategies(rows: Rows, status: Row | None) -> list[dict[str, Any]]:
+def strategies(
+    rows: Rows, status: Row | None, released: Iterable[str] = ()
+) -> list[dict[str, Any]]:
     """Return the strategies of an executor that can switch them; none where it cannot."""
     if status is None or "strategies_off" not in status:
         return []
     off = set(status["strategies_off"])
     known = {str(row["strategy"]) for row in (*rows["open"], *rows["closed"])} | off
-    known |= set(status.get("strategies", ()))
+    known |= set(released)
     return [{"name": name, "off": name in off} for name in sorted(known)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dashboard.executor_feed import StatusReading
@@ -10,10 +11,14 @@ from dashboard.parts.cells import Rows, net_of
 STALE_S = 2.5
 """An executor that pushes is heard each second; the mark is there three seconds after the last."""
 SILENT_S = 20.0
+GRAVE = frozenset({"protection", "ledger", "user_stream", "market_stream"})
+"""Checks that turn the first line red: money is not guarded, or nobody would know."""
 
 
-def executor_state(reading: StatusReading, problem: str = "") -> dict[str, Any]:
-    """Say whether the executor runs, and why nothing would trade if so."""
+def executor_state(
+    reading: StatusReading, problem: str = "", health: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Say whether the executor runs and is well, and why nothing would trade if so."""
     status, age_s = reading.values, reading.age_s
     if status is None:
         return {"tone": "bad", "text": "No executor has run here yet.", "more": _sentence(problem)}
@@ -33,7 +38,17 @@ def executor_state(reading: StatusReading, problem: str = "") -> dict[str, Any]:
         return {"tone": "bad", "text": text, "more": _sentence(problem)}
     if reading.pushed and age_s > STALE_S:
         return {"tone": "warn", "text": f"stale {round(age_s)} s · {text}", "more": more}
+    if reading.pushed and (failing := _failing(health)):
+        tone = "bad" if GRAVE & set(failing) else tone if tone == "bad" else "warn"
+        names = ", ".join(failing).replace("_", " ")
+        more = f"{more} Not well: {names}; see Health.".strip()
     return {"tone": tone, "text": text, "more": more}
+
+
+def _failing(health: Mapping[str, Any] | None) -> list[str]:
+    """Return the checks that do not hold; whether entries are on is said anyway."""
+    checks = (health or {}).get("checks", {})
+    return [name for name, one in checks.items() if not one.get("ok") and name != "entries"]
 
 
 def _sentence(problem: str) -> str:

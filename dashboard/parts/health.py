@@ -41,7 +41,8 @@ def _text(name: str, value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int | float) and name in UNITS:
         factor, unit = UNITS[name]
-        return f"{value * factor:,.4g}{unit}"
+        shown = value * factor
+        return f"{shown:,.0f}{unit}" if shown >= 100 else f"{shown:.3g}{unit}"
     return str(value)
 
 

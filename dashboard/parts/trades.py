@@ -55,7 +55,7 @@ def group_table(label: str, found: Sequence[Row]) -> dict[str, Any]:
 
 def _group_row(one: Row) -> list[Cell]:
     factor = one["gained"] / -one["lost"] if one["lost"] else None
-    name = str(one["name"] or "–").replace("_", " ")
+    name = str(one["name"] or "–")
     return [
         cell(name if one["asset"] == "USDT" else f"{name} ({one['asset']})"),
         cell(one["count"], "count"),

@@ -100,6 +100,8 @@ class ControlServer:
         updates = follow()
         try:
             async for update in updates:
+                if writer.is_closing():
+                    break  # the watcher went away; uvloop raises on a write
                 writer.write(orjson.dumps(update, default=str) + b"\n")
                 async with asyncio.timeout(TAKEN_WITHIN_S):
                     await writer.drain()

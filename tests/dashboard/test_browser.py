@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -49,6 +51,14 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     found.close()
 
 
+DASHBOARDS: dict[Path, int] = {}
+
+
+def dashboard_of(bench: Bench) -> int:
+    """Return the process id of the dashboard that serves a bench."""
+    return DASHBOARDS[bench.folder]
+
+
 @contextmanager
 def served(bench: Bench) -> Iterator[str]:
     """Serve the dashboard of the bench as a process of its own; yield its address."""
@@ -65,6 +75,7 @@ def served(bench: Bench) -> Iterator[str]:
         text=True,
         cwd=ROOT,
     )
+    DASHBOARDS[bench.folder] = process.pid
     try:
         assert process.stdout is not None
         assert f"http://127.0.0.1:{port}/" in process.stdout.readline()
@@ -137,6 +148,29 @@ def test_every_page_is_sound_at_every_width_and_scheme(
         assert cut_texts(page) == [], name
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
     assert trouble == []
+
+
+def test_a_page_that_stood_still_shows_the_ledger_again_by_itself(
+    browser: Browser, bench: Bench
+) -> None:
+    with served(bench) as address:
+        page, _ = logged_in(browser, address)
+        page.goto(f"{address}/trades")
+        rows = page.locator("table[data-part=trades] tbody tr")
+        closed = bench.rows("select count(*) as n from positions where closed_at is not null")
+        expect(rows).to_have_count(closed[0]["n"], timeout=DEADLINE_MS)
+        number = dashboard_of(bench)
+        os.kill(number, signal.SIGSTOP)
+        try:
+            expect(page.locator("#stream")).not_to_have_text("live", timeout=DEADLINE_MS)
+            expect(page.locator("#stream")).to_have_text("offline", timeout=DEADLINE_MS)
+            with sqlite3.connect(bench.ledger) as ledger:
+                ledger.execute("update positions set closed_at = null where id = 1")
+        finally:
+            os.kill(number, signal.SIGCONT)
+        expect(rows).to_have_count(closed[0]["n"] - 1, timeout=DEADLINE_MS)
+        expect(page.locator("#stream")).to_have_text("live", timeout=DEADLINE_MS)
+        ledger.close()
 
 
 def test_the_page_says_offline_when_nobody_answers(browser: Browser, bench: Bench) -> None:

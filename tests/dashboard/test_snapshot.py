@@ -62,6 +62,8 @@ def test_strategies_can_be_switched_where_the_executor_can(tmp_path: Path) -> No
     assert {"name": "breakout", "off": True} in found
     assert {"name": "momentum", "off": True} in found
     assert len(found) == 3
+    released = strategies(rows, {"strategies_off": []}, ["ict"])
+    assert {"name": "ict", "off": False} in released
 
 
 def test_an_open_position_without_a_stop_is_red_and_counted(tmp_path: Path) -> None:
@@ -145,6 +147,25 @@ def test_the_state_of_the_executor_says_whether_it_would_trade(
     found = executor_state(StatusReading(status, age, pushed))
     assert (found["tone"], found["text"]) == (tone, text)
     assert ("paused" in found["more"]) is ("entries_off_because" in changes)
+
+
+@pytest.mark.parametrize(
+    ("failing", "tone", "more"),
+    [
+        (["protection"], "bad", "Not well: protection; see Health."),
+        (["disk", "event_loop"], "warn", "Not well: disk, event loop; see Health."),
+        (["entries"], "good", ""),
+        ([], "good", ""),
+    ],
+)
+def test_the_first_line_says_which_checks_do_not_hold(
+    failing: list[str], tone: str, more: str
+) -> None:
+    names = ("protection", "disk", "event_loop", "entries")
+    checks = {name: {"ok": name not in failing, "value": 1} for name in names}
+    reading = StatusReading({"status": "running", "entries": True}, 0.0, True)
+    found = executor_state(reading, "", {"checks": checks})
+    assert (found["tone"], found["more"]) == (tone, more)
 
 
 def test_a_ledger_that_cannot_be_read_is_said(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@
 
   const STALE_MS = 2500; // the dashboard says something every second
   const DEAD_MS = 6000; // a connection that says nothing for this long is given up
-  const CONNECT_MS = 1500;
+  const CONNECT_MS = 8000; // the browser itself delays those who try more often
+  const PROBE_MS = 1000;
   const RETRY_MS = 500;
   const SPEAK_MS = 5000;
   const LOGIN_NEEDED = 4401;
@@ -17,6 +18,7 @@
   let heard = 0;
   let socket = null;
   let begun = 0;
+  let probing = false;
   let spokeAt = 0;
   let spokenKey = null;
   const tables = new Map();
@@ -127,6 +129,7 @@
   function fillEquity(data) {
     const box = byId("equity");
     if (!box || data.times.length < 2) return;
+    document.querySelector('[data-if="equity"]').hidden = false;
     byId("equity-data").textContent = JSON.stringify(data);
     nocturne.redraw(box);
   }
@@ -220,6 +223,22 @@
     if (socket.readyState > WebSocket.OPEN) return;
     const patience = socket.readyState === WebSocket.CONNECTING ? CONNECT_MS : DEAD_MS;
     if (now - Math.max(begun, heard) > patience) connect();
+    else if (!isOpen() && now - begun > PROBE_MS) probe();
+  }
+
+  /* A small request tells that the way is free again: an attempt that was lost is not waited for. */
+  async function probe() {
+    if (probing) return;
+    probing = true;
+    const mine = socket;
+    try {
+      await fetch("/static/style/tokens.css", { cache: "no-store", signal: AbortSignal.timeout(PROBE_MS) });
+      setTimeout(() => mine === socket && !isOpen() && connect(), RETRY_MS);
+    } catch {
+      /* not yet */
+    } finally {
+      probing = false;
+    }
   }
 
   document.addEventListener("DOMContentLoaded", () => {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from executor.builder import Executor
 from executor.operations import control_socket
@@ -112,6 +114,43 @@ async def test_a_watcher_that_is_suspended_is_hung_up(
     assert not reader.at_eof(), "it has not read to the end"
     writer.close()
     await server.stop()
+
+
+def test_a_watcher_that_goes_away_ends_its_push_and_is_no_error(tmp_path: Path) -> None:
+    faults: list[dict[str, Any]] = []
+    gone, ended = asyncio.Event(), asyncio.Event()
+
+    async def follow() -> AsyncGenerator[dict[str, Any], None]:
+        try:
+            yield {"snapshot": {}}
+            await gone.wait()
+            while True:
+                yield {"events": [], "changes": {}}
+                await asyncio.sleep(0)
+        finally:
+            ended.set()
+
+    async def scene() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, found: faults.append(found))
+        server = ControlServer(tmp_path, {}, follow)
+        await server.start()
+        loop = asyncio.get_running_loop()
+        watcher = socket.socket(socket.AF_UNIX)
+        watcher.setblocking(False)
+        await loop.sock_connect(watcher, str(tmp_path / control_socket.NAME))
+        await loop.sock_sendall(watcher, control_socket.WATCH_REQUEST)
+        await loop.sock_recv(watcher, 1)
+        watcher.close()  # what it has not read tells the executor that it is gone
+        for _ in range(10):
+            await asyncio.sleep(0.01)  # the loop notices
+        gone.set()
+        async with asyncio.timeout(30):
+            await ended.wait()
+        await server.stop()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scene())
+    assert faults == []
 
 
 def _event(executor: Executor):  # type: ignore[no-untyped-def]
