@@ -23,6 +23,7 @@ __all__ = ["Lake", "Partition", "PartitionRef"]
 
 FILE_NAME = "part.parquet"
 _CONTENT_KEY = b"nocturne.content"
+_AMOUNTS = ("volume", "quote_volume", "taker_buy_base", "taker_buy_quote")
 # A partition's file is never changed, only replaced: its inode, size and time stand for its rows.
 _HASHED: dict[object, PartitionRef | None] = {}
 _MOST_HASHED = 100_000
@@ -238,19 +239,23 @@ class Lake:
 
 def _write_parquet(data: pa.Table, path: Path) -> None:
     # Prices hardly repeat and times rise evenly: without dictionaries and with delta-encoded
-    # integers, a month of candles is a third smaller and writes twice as fast.
+    # integers, a month of candles is a third smaller and writes twice as fast. Bytes of amounts
+    # split by their place compress as well in two thirds of the time; prices, which stay close to
+    # the one before, would take four times the space.
     texts = [field.name for field in data.schema if pa.types.is_string(field.type)]
     whole = [
         field.name
         for field in data.schema
         if pa.types.is_timestamp(field.type) or pa.types.is_integer(field.type)
     ]
+    split = [field.name for field in data.schema if field.name in _AMOUNTS]
     pq.write_table(
         data,
         path,
         compression="zstd",
         use_dictionary=texts or False,
-        column_encoding=dict.fromkeys(whole, "DELTA_BINARY_PACKED"),
+        column_encoding=dict.fromkeys(whole, "DELTA_BINARY_PACKED")
+        | dict.fromkeys(split, "BYTE_STREAM_SPLIT"),
     )
 
 

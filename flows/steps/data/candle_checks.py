@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from flows.settings import ValidationSettings
 from flows.sources.trading_hours import ALWAYS_OPEN, TradingHours
@@ -168,7 +169,7 @@ def _find_quiet_runs(
     if not quick_checks.quiet_runs(candles, least["least"]):
         return
     with connect_briefly() as connection:
-        connection.register("candles", candles)
+        connection.register("candles", candles.filter(pc.equal(candles["volume"], 0.0)))
         quiet = connection.sql(load_sql("checks/quiet_runs"), params=least).fetchall()
     for start, minutes in quiet:
         if start + minutes * MINUTE_MS <= month_from:

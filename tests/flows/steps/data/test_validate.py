@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -329,10 +330,40 @@ def test_an_expectation_that_cannot_run_is_an_error_and_not_a_failure(
 ) -> None:
     from flows.steps.data import expectations
 
+    good = raw(minutes(START, 50))
+    monkeypatch.setattr(expectations, "gathered", lambda months: {"rows": [50] * len(months)})
+    assert suite_of(good).errored == ("the gate over all facts",)
     monkeypatch.setattr(expectations, "asdict", lambda month: {"rows": month.rows})
-    result = suite_of(raw(minutes(START, 50)))
+    result = suite_of(good)
     assert "expect_column_max_to_be_between empty" in result.errored
     assert result.failed == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("rows", 0),
+        ("foreign", 1),
+        ("empty", 1),
+        ("lowest_price", 0.0),
+        ("highest_price", 2e15),
+        ("lowest_volume", -1e-9),
+        ("highest_volume", 2e15),
+        ("lowest_flow", -1e-9),
+        ("highest_flow", 2e15),
+        ("shortest_step", MINUTE_MS - 1),
+        ("past_minute", 1),
+        ("over_high", 1e-9),
+        ("under_low", 1e-9),
+    ],
+)
+def test_one_fact_beyond_its_bound_among_many_months_is_named(name: str, value: float) -> None:
+    from flows.steps.data.expectations import validate_facts
+
+    good = facts_of(raw(minutes(START, 50)))
+    assert validate_facts([good] * 3).passed
+    (phrase,) = validate_facts([good, replace(good, **{name: value}), good]).failed
+    assert phrase.startswith(f"{name} is {value}")
 
 
 def test_a_suite_over_no_month_does_not_pass() -> None:
