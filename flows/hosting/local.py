@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         command = commands.add_parser(name)
         command.add_argument("--home", type=Path, default=PROJECT / ".work" / "prefect")
         if name in ("up", "deploy"):
-            command.add_argument("--port", type=int, default=DEFAULT_PORT)
+            command.add_argument("--port", type=_port, default=DEFAULT_PORT)
     commands.add_parser("prepare")
     options = parser.parse_args(arguments)
     try:
@@ -43,6 +43,12 @@ def main(arguments: list[str] | None = None) -> int:
     except NocturneError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65_535):
+        raise argparse.ArgumentTypeError(f"'{text}' is no port; give a number from 1 to 65535")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def serve(home: Path, port: int, *, with_parent: bool) -> int:
         print(f"another Prefect server uses {home}", file=sys.stderr)
         return EXIT_HOME_IN_USE
     os.environ["PREFECT_HOME"] = str(home)
-    _name_address(f"http://127.0.0.1:{port}")
+    name_address(f"http://127.0.0.1:{port}")
     import uvicorn
     from prefect.server.api.server import create_app
 
@@ -75,7 +75,7 @@ def serve(home: Path, port: int, *, with_parent: bool) -> int:
     return 0 if server.started else 1
 
 
-def _name_address(url: str) -> None:
+def name_address(url: str) -> None:
     """Tell the user interface where this server is, unless the user says so (behind a proxy).
 
     Prefect would name its default port, or the server of the user's profile.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,12 +22,14 @@ from flows.steps.models.train import train
 from lake.store import Lake
 from lake.tables import FEATURES, RELATIVE, UNIVERSE
 from tests.flows.candle_lake import put_checked, sample_minutes
+from tests.flows.sample import lake_state
 from trading.candles import DAY_MS, MINUTE_MS
 
 START = datetime(2025, 5, 28, tzinfo=UTC)
 END = datetime(2025, 6, 3, tzinfo=UTC)
 DAY = timedelta(days=1)
 SYMBOLS = ("AUSDT", "BUSDT", "CUSDT")
+MANY = (*SYMBOLS, "DUSDT", "EUSDT")
 
 
 def put(lake: Lake, symbol: str, place: int, first: datetime = START, last: datetime = END) -> None:
@@ -136,6 +139,29 @@ def test_beta_is_the_slope_of_a_day_on_the_market(built: Lake) -> None:
 
 def test_a_symbol_that_leaves_changes_nothing_of_the_others(copied: Lake) -> None:
     assert build(copied, ("AUSDT", "BUSDT")) == (0, 0)
+
+
+DROPPED = tuple(left for count in range(1, len(MANY)) for left in combinations(MANY, count))
+"""All ways in which some of five symbols leave: 30."""
+
+
+@pytest.fixture(scope="module")
+def five(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Build a lake of five symbols over two days, each at another volume."""
+    lake = Lake(tmp_path_factory.mktemp("five"))
+    for place, symbol in enumerate(MANY):
+        put(lake, symbol, place % 3, last=START + 2 * DAY)
+    build(lake, MANY, START + 2 * DAY)
+    return lake
+
+
+@pytest.mark.parametrize("left", DROPPED, ids="-".join)
+def test_whichever_symbols_leave_nothing_of_the_others_is_built_again(
+    five: Lake, left: tuple[str, ...]
+) -> None:
+    before = lake_state(five.root)
+    assert build(five, left, START + 2 * DAY) == (0, 0)
+    assert lake_state(five.root) == before
 
 
 def test_a_symbol_that_comes_changes_nothing_of_the_others(built: Lake, copied: Lake) -> None:
