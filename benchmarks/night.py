@@ -1,8 +1,8 @@
 """How a night grows with its symbols and years, on two cores and real candles.
 
 Run from the root of the repository: ``python benchmarks/night.py`` (about half an hour on two idle
-cores), ``--small`` for 1, 2, 4 and 8 symbol-years, and ``--symbol-years 150`` for one night of that
-size beside the prediction (about half an hour more).
+cores), with ``--part second`` for one part, ``--small`` for 1, 2, 4 and 8 symbol-years, and
+``--symbol-years 150`` for one night of that size beside the prediction (half an hour more).
 
 The bundled candles are chained into years under other names: each pass continues at the price
 where the last one ended, so that no seam is a jump. A night is everything from the import to the
@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,17 +48,21 @@ STEP = re.compile(r"\[ *([\d.]+) s\] (\w[\w-]*) done in ([\d.]+) s")
 
 @dataclass(frozen=True)
 class Night:
-    """What one night took: seconds of processor and wall, peak memory of a process (GB)."""
+    """What one night took: seconds of processor and wall, peak memory of a process (GB).
+
+    ``start`` are the seconds of the processor until the first step began: Python and the engine.
+    """
 
     processor: float
+    start: float
     wall: float
     peak: float
     lines: tuple[str, ...]
 
     @property
     def work(self) -> float:
-        """Seconds of the flow itself, without starting Python."""
-        return float(self.lines[-1].split(" s]")[0].lstrip("[ "))
+        """Seconds of the processor once the flow engine is up."""
+        return self.processor - self.start
 
     @property
     def release(self) -> str:
@@ -145,14 +149,25 @@ def run(folder: Path, symbols: list[str], lake: str = "lake", as_of: datetime = 
     began = time.perf_counter()
     process = start(folder, symbols, lake, as_of)
     assert process.stdout is not None
-    lines = tuple(line.rstrip() for line in process.stdout)
+    lines: list[str] = []
+    before = 0.0
+    for line in process.stdout:
+        before = before or (processor_of(process.pid) if line.startswith("[") else 0.0)
+        lines.append(line.rstrip())
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise RuntimeError("the night failed:\n" + "\n".join(lines[-15:]))
     wall = time.perf_counter() - began
     shown = tuple(line for line in lines if line.startswith("["))
-    return Night(used.ru_utime + used.ru_stime, wall, used.ru_maxrss * 1024 / 1e9, shown)
+    peak = used.ru_maxrss * 1024 / 1e9
+    return Night(used.ru_utime + used.ru_stime, before, wall, peak, shown)
+
+
+def processor_of(pid: int) -> float:
+    """Return the seconds of the processor that a process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def prepare(folder: Path, symbols: int, days: int, *, pool_above: int = 0) -> list[str]:
@@ -207,7 +222,7 @@ def second_run(targets: Targets) -> None:
         show("8 symbols x 60 days", run(folder, names))
         again = run(folder, names)
     show("the same night again", again)
-    targets.at_most("second night, work", again.work, 3.0, "s")
+    targets.at_most("second night, work of the processor", again.work, 3.0, "s")
 
 
 def next_day(targets: Targets) -> None:
@@ -254,20 +269,32 @@ def large(targets: Targets, symbol_years: int, fixed: float, slope: float) -> No
     targets.at_most("took / predicted", night.processor / predicted, 1.1, "x")
 
 
+PARTS: dict[str, Callable[[Targets], None]] = {
+    "second": second_run,
+    "killed": killed,
+    "next-day": next_day,
+}
+"""What is measured beside the growth, by its name on the command line."""
+
+
 def main() -> None:
     """Print the growth of a night, its second run, and one that was killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--symbol-years", type=int, default=0, help="also run one such night")
+    parser.add_argument("--part", choices=[*PARTS, "growth"], action="append", help="only this")
     parser.add_argument("--small", action="store_true", help="nights of at most 8 symbol-years")
     parser.add_argument("--line", help="fixed part and cost of a symbol-year, s: no growth runs")
     options = parser.parse_args()
     targets = Targets()
+    parts = options.part or ([] if options.line else [*PARTS, "growth"])
+    if options.symbol_years and not (options.line or "growth" in parts):
+        parser.error("--symbol-years needs a prediction: give --line, or --part growth as well")
+    for name, measure in PARTS.items():
+        if name in parts:
+            measure(targets)
     if options.line:
         fixed, slope = (float(part) for part in options.line.split(","))
-    else:
-        second_run(targets)
-        killed(targets)
-        next_day(targets)
+    elif "growth" in parts:
         fixed, slope = growth(targets, SMALL_SIZES if options.small else SIZES)
     if options.symbol_years:
         large(targets, options.symbol_years, fixed, slope)

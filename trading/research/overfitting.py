@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trading.errors import DataError
+from trading.research.row_blocks import blocks_of
 
 FloatArray = NDArray[np.float64]
 
@@ -202,11 +203,14 @@ def backtest_overfitting(
             f"CSCV needs 2 trials and 2 periods a block, was {trials} trials and {periods} periods"
             f" in {blocks} blocks; use a longer span or fewer blocks"
         )
-    cut = returns[:, periods - length * blocks :].reshape(trials, blocks, length)
-    sums = cut.sum(axis=2).T
-    squares = (cut * cut).sum(axis=2).T
-    # Constant trials show a rounding residue instead of a zero deviation: set their ratio to 0.
-    still = np.ptp(cut, axis=2).max(axis=1) == 0.0
+    sums, squares = np.empty((blocks, trials)), np.empty((blocks, trials))
+    still = np.empty(trials, np.bool_)
+    for rows in blocks_of(trials):
+        cut = returns[rows, periods - length * blocks :].reshape(-1, blocks, length)
+        sums[:, rows] = cut.sum(axis=2).T
+        squares[:, rows] = (cut * cut).sum(axis=2).T
+        # Constant trials show a rounding residue instead of a zero deviation: their ratio is 0.
+        still[rows] = np.ptp(cut, axis=2).max(axis=1) == 0.0
     halves = np.array(list(itertools.combinations(range(blocks), blocks // 2)), dtype=np.int64)
     step = max(1, max_cells // (trials * blocks))
     below = losing = 0

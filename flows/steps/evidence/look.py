@@ -138,10 +138,15 @@ def search_evidence(p_value: float | None, loss: float | None) -> GateEvidence:
 
 
 def _beyond_cash(pooled: PooledReturns, cash_rate: float) -> PooledReturns:
-    """Return what the trials earn beyond cash; a trial that never trades stays one."""
-    moves = np.ptp(pooled.returns, axis=1, keepdims=True) > 0.0
-    returns = np.where(moves, pooled.returns - cash_rate / 365.0, 0.0)
-    return PooledReturns(np.ascontiguousarray(returns), pooled.symbols)
+    """Return what the trials earn beyond cash; a trial that never trades stays one.
+
+    The returns are changed in place: those of many symbols are the largest array of a night.
+    """
+    returns = pooled.returns
+    moves = np.ptp(returns, axis=1) > 0.0
+    returns -= np.where(moves, cash_rate / 365.0, 0.0)[:, np.newaxis]
+    returns[~moves] = 0.0
+    return pooled
 
 
 def _ability(pooled: PooledReturns, alpha: float) -> SuperiorAbility | None:

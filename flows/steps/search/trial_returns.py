@@ -94,7 +94,7 @@ def load_trial_returns(lake: Lake, run: str) -> SymbolReturns:
     if text is None:
         raise DataError(f"the search {run} stored no returns of its trials; run it again")
     shape = json.loads(text)
-    rows = lake.read(TRIAL_RETURNS, run=run)
+    rows = lake.read(TRIAL_RETURNS, ["trial", "day", "net_return"], run=run)
     trial = rows["trial"].to_numpy()
     day = rows["day"].cast(pa.int64()).to_numpy() // DAY_MS
     values = rows["net_return"].to_numpy()
@@ -115,24 +115,21 @@ def pool(found: Mapping[str, SymbolReturns]) -> PooledReturns:
     """
     first = min(one.first for one in found.values())
     last = max(one.last for one in found.values())
-    blocks, symbols = [], []
+    sets = [set(one.sets) for one in found.values()]
+    shared = sorted(set.intersection(*sets)) if len(sets) > 1 else []
+    own = sum(len(one.sets) for one in found.values())
+    pooled = np.zeros((own + len(shared), last - first))
+    held = np.zeros(last - first)
+    symbols: list[str] = []
     for symbol, one in found.items():
-        block = np.zeros((len(one.sets), last - first))
-        block[:, one.first - first : one.last - first] = one.returns
-        blocks.append(block)
+        days = slice(one.first - first, one.last - first)
+        pooled[len(symbols) : len(symbols) + len(one.sets), days] = one.returns
+        held[days] += 1.0
+        places = {name: place for place, name in enumerate(one.sets)}
+        pooled[own:, days] += one.returns[[places[name] for name in shared]]
         symbols += [symbol] * len(one.sets)
-    if len(found) > 1:
-        shared = set.intersection(*(set(one.sets) for one in found.values()))
-        held = np.zeros(last - first)
-        total = np.zeros((len(shared), last - first))
-        names = sorted(shared)
-        for one, block in zip(found.values(), blocks, strict=True):
-            held[one.first - first : one.last - first] += 1.0
-            places = {name: place for place, name in enumerate(one.sets)}
-            total += block[[places[name] for name in names]]
-        blocks.append(total / np.maximum(held, 1.0))
-        symbols += [""] * len(names)
-    return PooledReturns(np.ascontiguousarray(np.vstack(blocks)), tuple(symbols))
+    pooled[own:] /= np.maximum(held, 1.0)
+    return PooledReturns(pooled, (*symbols, *[""] * len(shared)))
 
 
 def unseen_portfolio(found: Mapping[str, SymbolReturns]) -> Floats:

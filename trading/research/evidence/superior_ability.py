@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trading.errors import DataError
+from trading.research.row_blocks import blocks_of
 
 FloatArray = NDArray[np.float64]
 
@@ -74,7 +75,7 @@ def superior_ability(
     moving = tested_rows(returns)
     if len(moving) == 0:
         return SuperiorAbility(1.0, 0.0, -1, samples, block or 1.0)
-    kept = returns[moving]
+    kept = returns if len(moving) == trials else returns[moving]
     length = block_length(kept) if block is None else block
     scores, centre = recentred(kept)
     best = int(np.argmax(scores))
@@ -98,9 +99,12 @@ def tested_rows(returns: FloatArray) -> NDArray[np.intp]:
     happen to be among them. A period on which a trial held nothing has its usual return, which is
     zero less cash.
     """
-    usual = np.median(returns, axis=1, keepdims=True)
-    moves = np.count_nonzero(returns != usual, axis=1)
-    return np.flatnonzero(moves >= min(LEAST_MOVES, returns.shape[1] - 1))
+    moves = [
+        np.count_nonzero(block != np.median(block, axis=1, keepdims=True), axis=1)
+        for block in (returns[rows] for rows in blocks_of(len(returns)))
+    ]
+    counts = np.concatenate([np.empty(0, np.intp), *moves])
+    return np.flatnonzero(counts >= min(LEAST_MOVES, returns.shape[1] - 1))
 
 
 def recentred(returns: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -110,7 +114,8 @@ def recentred(returns: FloatArray) -> tuple[FloatArray, FloatArray]:
     """
     periods = returns.shape[1]
     mean = returns.mean(axis=1)
-    scores = math.sqrt(periods) * mean / returns.std(axis=1)
+    spread = np.concatenate([returns[rows].std(axis=1) for rows in blocks_of(len(returns))])
+    scores = math.sqrt(periods) * mean / spread
     poor = scores < -math.sqrt(2.0 * math.log(math.log(periods)))
     return scores, np.where(poor, 0.0, mean)
 
@@ -136,13 +141,14 @@ def highest_scores(
 
 
 def _highest_of(weights: FloatArray, returns: FloatArray, centre: FloatArray) -> FloatArray:
-    periods = returns.shape[1]
-    resampled = weights @ returns.T
-    variance = np.maximum(weights @ (returns * returns).T - resampled * resampled, 1e-300)
-    highest: FloatArray = math.sqrt(periods) * np.max(
-        (resampled - centre) / np.sqrt(variance), axis=1
-    )
-    return highest
+    highest = np.full(len(weights), -np.inf)
+    for rows in blocks_of(len(returns)):
+        block = returns[rows]
+        resampled = weights @ block.T
+        variance = np.maximum(weights @ (block * block).T - resampled * resampled, 1e-300)
+        scores = (resampled - centre[rows]) / np.sqrt(variance)
+        np.maximum(highest, scores.max(axis=1), out=highest)
+    return math.sqrt(returns.shape[1]) * highest
 
 
 def block_length(returns: FloatArray) -> float:
@@ -153,18 +159,28 @@ def block_length(returns: FloatArray) -> float:
     choice aims at the variance of a mean, and is too short for the tail of a maximum.
     """
     periods = returns.shape[1]
-    centred = returns - returns.mean(axis=1, keepdims=True)
     quiet = max(5, math.isqrt(int(math.log10(periods))))
     most = min(periods - 2, math.ceil(math.sqrt(periods)) + quiet)
-    lags = range(most + 1)
-    gamma = np.array(
-        [np.sum(centred[:, lag:] * centred[:, : periods - lag], axis=1) / periods for lag in lags]
-    ).T
-    small = np.abs(gamma[:, 1:] / gamma[:, :1]) < 2.0 * math.sqrt(math.log10(periods) / periods)
-    pairs = zip(gamma, small, strict=True)
-    lengths = [_block_length(row, calm, quiet, periods) for row, calm in pairs]
+    least = 2.0 * math.sqrt(math.log10(periods) / periods)
+    lengths: list[float] = []
+    for rows in blocks_of(len(returns)):
+        gamma = _autocovariances(returns[rows], most)
+        small = np.abs(gamma[:, 1:] / gamma[:, :1]) < least
+        pairs = zip(gamma, small, strict=True)
+        lengths += [_block_length(row, calm, quiet, periods) for row, calm in pairs]
     middle: float = float(np.median(lengths))
     return float(min(2.0 * middle, periods / 3.0))
+
+
+def _autocovariances(returns: FloatArray, most: int) -> FloatArray:
+    """Return the autocovariances of each trial, ``[trial, lag]`` up to the lag ``most``."""
+    periods = returns.shape[1]
+    centred = returns - returns.mean(axis=1, keepdims=True)
+    found = [
+        np.sum(centred[:, lag:] * centred[:, : periods - lag], axis=1) / periods
+        for lag in range(most + 1)
+    ]
+    return np.array(found).T
 
 
 def _block_length(gamma: FloatArray, small: NDArray[np.bool_], quiet: int, periods: int) -> float:
