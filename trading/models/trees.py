@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import lightgbm
 import numpy as np
 
 from trading.candles import Floats
@@ -71,6 +70,8 @@ class TreeModel:
     @cached_property
     def booster(self) -> Any:
         """The trees as LightGBM holds them."""
+        import lightgbm
+
         return lightgbm.Booster(model_str=self.text)
 
     def predict(self, x: Floats) -> Floats:
@@ -111,6 +112,8 @@ def fit_trees(
 
     Raises `OutOfTime` as soon as ``stop`` is true after a tree.
     """
+    import lightgbm  # here, because a night that fits no tree need not wait a second for it
+
     chosen = dict(params) | _FIXED
     rounds = chosen.pop("rounds")
     target = y if offset is None else y - offset.predict(x, features)
