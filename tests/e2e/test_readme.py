@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.browser.pages import PROGRAM, chromium
 from tests.executor.harness import ROOT, ledger_rows
@@ -224,13 +225,21 @@ def logged_in(browser: Browser, person: Person, width: int) -> Page:
     page = browser.new_page(viewport={"width": width, "height": 844})
     page.set_default_timeout(DEADLINE_S * 1000)
     expect.set_options(timeout=DEADLINE_S * 1000)
-    page.goto(f"{address}/login")
+    until("the login page", lambda: _loads(page, f"{address}/login"), DEADLINE_S)
     password = re.search(r"^The password is: (\S+)$", "\n".join(person.said.values()), re.MULTILINE)
     assert password is not None
     page.fill("#password", password[1])
     page.keyboard.press("Enter")
     expect(page.locator("#stream")).to_have_text("live")
     return page
+
+
+def _loads(page: Page, url: str) -> bool:
+    try:
+        page.goto(url)
+    except PlaywrightError:
+        return False  # nobody listens yet
+    return page.locator("#password").count() == 1
 
 
 def test_a_person_with_the_readme_trades_on_paper(
