@@ -19,7 +19,7 @@ from executor.execution.position_updates import PositionUpdates
 from executor.ledger.records import PositionRow
 from executor.model import ZERO, InstrumentId, OrderKind, OrderState
 from executor.portfolio.portfolio import Holding, Portfolio
-from executor.portfolio.position_state import strategy_named
+from executor.portfolio.position_state import exit_rules_of
 from executor.services import Services
 from executor.strategy.forecasts import ForecastEffect
 from executor.strategy.signal import Signal
@@ -172,7 +172,7 @@ class EntryHandler:
         ``swing`` is the move of the price that it follows, NaN if unknown.
         """
         services, symbol = self._services, signal.symbol
-        rules = strategy_named(signal.strategy).exit_rules(signal.params)
+        rules = exit_rules_of(signal.strategy, signal.params)
         if not rules.target_volatility or not services.venue_of(symbol).capabilities.margin:
             return services.leverage(symbol)
         most = min(rules.leverage, services.settings.venue_of(symbol).max_leverage)

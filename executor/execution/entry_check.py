@@ -9,7 +9,11 @@ from executor.ledger.records import PositionRow
 from executor.model import ZERO, venue_of
 from executor.portfolio.account_snapshot import AccountSnapshot
 from executor.portfolio.portfolio import Portfolio
-from executor.portfolio.position_state import entered_position, strategy_named
+from executor.portfolio.position_state import (
+    entered_position,
+    live_rules_of,
+    strategy_named,
+)
 from executor.risk.pre_trade import EntryRequest, RiskVerdict, check_entry
 from executor.risk.trading_state import TradingState, strategy_is_off
 from executor.services import Services
@@ -89,7 +93,7 @@ class EntryCheck:
         signal = event.payload
         strategy = strategy_named(signal.strategy)
         sizing = strategy.sizing(row.params)
-        rules = strategy.live_rules(row.params, row.leverage)
+        rules = live_rules_of(signal.strategy, row.params, row.leverage)
         position = entered_position(row, rules, signal.price, 1.0)
         planned = 1.0 + sum(addition.weight for addition in rules.additions)
         share = min(sizing.share, most / planned)

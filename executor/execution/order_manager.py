@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -37,7 +37,7 @@ from executor.venues.faults import (
     VenueFaultError,
 )
 from trading.candles import MINUTE_MS
-from trading.order_ids import format_order_id, parse_order_id
+from trading.order_ids import format_order_id
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,9 @@ class OrderManager(OrderLog):
     def sent_last_minute(self) -> int:
         """Orders sent within the last minute of market time."""
         limit = self._services.clock.now_ms() - MINUTE_MS
-        return sum(1 for moment in self._sent_at if moment > limit)
+        while self._sent_at and self._sent_at[0] <= limit:
+            self._sent_at.popleft()
+        return len(self._sent_at)
 
     async def send(
         self,
@@ -108,16 +110,17 @@ class OrderManager(OrderLog):
 
         With a ``partner`` both are sent in one request; the result is that of the pair.
         """
-        order = self._order(ticket, side, kind, quantity, trigger_price)
+        n = self._services.ledger.next_n(ticket.key, ticket.leg)
+        order = self._order(ticket, n, side, kind, quantity, trigger_price)
         client_id = order.client_id
         if partner is not None:
-            second = self._order(
-                partner.ticket, side, partner.kind, quantity, partner.trigger_price
-            )
+            other = partner.ticket
+            m = self._services.ledger.next_n(other.key, other.leg)
+            second = self._order(other, m, side, partner.kind, quantity, partner.trigger_price)
             order = replace(order, partner=second)
-            if not self._record(partner.ticket, second, parent=client_id):
+            if not self._record(other, m, second, parent=client_id):
                 return SentOrder(SendResult.DUPLICATE, second.client_id)
-        if not self._record(ticket, order, parent=client_id if partner is not None else None):
+        if not self._record(ticket, n, order, parent=client_id if partner is not None else None):
             return SentOrder(SendResult.DUPLICATE, client_id)
         begun = time.monotonic()
         self._sent_at.append(self._services.clock.now_ms())
@@ -132,12 +135,12 @@ class OrderManager(OrderLog):
     def _order(
         self,
         ticket: Ticket,
+        n: int,
         side: str,
         kind: OrderKind,
         quantity: Decimal | None,
         trigger_price: Decimal | None,
     ) -> NewOrder:
-        n = self._services.ledger.next_n(ticket.key, ticket.leg)
         closes, exits = quantity is None, ticket.leg not in ENTERING_LEGS
         capabilities = self._services.venue_of(ticket.symbol).capabilities
         return NewOrder(
@@ -152,7 +155,7 @@ class OrderManager(OrderLog):
             exits=exits,
         )
 
-    def _record(self, ticket: Ticket, order: NewOrder, *, parent: str | None) -> bool:
+    def _record(self, ticket: Ticket, n: int, order: NewOrder, *, parent: str | None) -> bool:
         services = self._services
         now = services.clock.now_ms()
         intent = services.emit(
@@ -167,7 +170,7 @@ class OrderManager(OrderLog):
             trigger_price=_text(order.trigger_price),
             release_id=ticket.release_id,
             reason=ticket.reason,
-            **(asdict(ticket.risk) if ticket.risk is not None else {}),
+            **(ticket.risk.as_facts() if ticket.risk is not None else {}),
         )
         self.note_event(order.client_id, intent.id)
         return services.ledger.add_intent(
@@ -175,7 +178,7 @@ class OrderManager(OrderLog):
                 client_id=order.client_id,
                 key=ticket.key,
                 leg=ticket.leg,
-                n=parse_order_id(order.client_id).n,
+                n=n,
                 symbol=order.symbol,
                 strategy=ticket.strategy,
                 release_id=ticket.release_id,

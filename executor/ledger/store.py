@@ -46,6 +46,12 @@ from executor.model import (
 )
 from trading.order_ids import OrderLeg
 
+_ADD_ORDER = (
+    f"insert into orders ({', '.join(ORDER_COLUMNS)})"
+    f" values ({', '.join('?' for _ in ORDER_COLUMNS)}) on conflict do nothing"
+)
+_NOTE_SENT = "update orders set status = ? where client_id = ? and status = ?"
+
 
 class Ledger:
     """The ledger of one executor; a path is a SQLite file."""
@@ -53,6 +59,7 @@ class Ledger:
     def __init__(self, store: Path | LedgerConnection) -> None:
         self._connection = SqliteConnection(store) if isinstance(store, Path) else store
         self._held = False
+        self._going_out: list[str] = []
         self._named = NamedValues(self._connection)
         self.outbox = Outbox(self._connection)
         self.daily = DailyFigures(self._connection)
@@ -93,6 +100,7 @@ class Ledger:
 
     def flush(self) -> None:
         """Commit what waits."""
+        self._write_going_out()
         self._connection.commit()
 
     async def checkpoint(self) -> None:
@@ -123,7 +131,7 @@ class Ledger:
 
     def _commit(self) -> None:
         if not self._held:
-            self._connection.commit()
+            self.flush()
 
     def meta(self, name: str, default: str = "") -> str:
         """A named value."""
@@ -182,25 +190,25 @@ class Ledger:
 
     def add_intent(self, order: OrderRow) -> bool:
         """Record an order before it is sent, durably; False if this (key, leg, n) is taken."""
-        known = self.order(order.client_id)
-        if known is None:
-            marks = ", ".join("?" for _ in ORDER_COLUMNS)
-            self._write(
-                f"insert into orders ({', '.join(ORDER_COLUMNS)}) values ({marks})",
-                values_of(order, ORDER_COLUMNS),
-            )
-        elif known.status == OrderState.REJECTED:
+        added = self._write(_ADD_ORDER, values_of(order, ORDER_COLUMNS)).rowcount == 1
+        known = None if added else self.order(order.client_id)
+        if known is not None and known.status == OrderState.REJECTED:
             names = ("status", "error", "quantity", "trigger_price", "reason", "cause")
             again = {name: getattr(order, name) for name in (*names, "updated_at")}
             self._change_order(order.client_id, {**again, "error": None})
+            added = True
         self._commit()
-        return known is None or known.status == OrderState.REJECTED
+        return added
 
     def note_sent(self, client_ids: Iterable[str]) -> None:
-        """Record that orders go out now; joins the next commit, for the intent is durable."""
-        sql = "update orders set status = ? where client_id = ? and status = ?"
-        for client_id in client_ids:
-            self._write(sql, (OrderState.SENT, client_id, OrderState.INTENT))
+        """Record that orders go out now, with the next commit: their intents are durable."""
+        self._going_out.extend(client_ids)
+
+    def _write_going_out(self) -> None:
+        """Write it of those that nothing newer is known of."""
+        going_out, self._going_out = self._going_out, []
+        for client_id in going_out:
+            self._write(_NOTE_SENT, (OrderState.SENT, client_id, OrderState.INTENT))
 
     def update_order(self, client_id: str, **changes: Any) -> None:
         """Change columns of an order, durably."""

@@ -66,8 +66,10 @@ class DailyLossLimit:
 
     def roll(self) -> None:
         """Begin a new day when market time says so; the baselines survive a restart."""
-        day = self._today()
-        funded = [asset for asset in self._assets() if self._portfolio.equity(asset) > 0]
+        day, assets = self._today(), self._assets()
+        if day == self._day and all(map(self._begun, assets)):
+            return
+        funded = [asset for asset in assets if self._portfolio.equity(asset) > 0]
         if day != self._day and funded:
             self._day = day
             self._services.ledger.set_meta("day", str(day))
@@ -80,6 +82,10 @@ class DailyLossLimit:
             elif not self._times_known(asset):
                 # A ledger of a version that stored none; its transfers count from now on.
                 self._store(asset, self.baseline(asset))
+
+    def _begun(self, asset: str) -> bool:
+        """Whether the day of an asset has a baseline whose transfers are known."""
+        return self.baseline(asset) != 0 and self._times_known(asset)
 
     def transferred(self, wallet: Wallet, amount: Decimal, at_ms: int) -> None:
         """Money paid in or out is no profit or loss; what the baseline has in it is left alone."""

@@ -128,7 +128,7 @@ class Portfolio:
         self._listeners: list[ChangeListener] = []
         self.slots: dict[InstrumentId, Slot] = {}
         self.instruments: dict[InstrumentId, Instrument] = {}
-        self._traded_from: frozenset[Wallet] = frozenset()
+        self._traded_from: tuple[Wallet, ...] = ()
         self.balances: dict[Wallet, Balance] = {}
         self.balances_at: dict[Wallet, int] = {}
         """Exchange time (ms) of each balance."""
@@ -163,7 +163,7 @@ class Portfolio:
                 slot.halted = slot.halted or f"{NOT_SET_UP}{instrument.refused}"
             elif slot.halted is not None and slot.halted.startswith(NOT_SET_UP):
                 slot.halted = None
-        self._traded_from = frozenset(known.wallet for known in self.instruments.values())
+        self._traded_from = tuple(sorted({known.wallet for known in self.instruments.values()}))
 
     def slot(self, symbol: InstrumentId) -> Slot:
         """The slot of a symbol, made on first use."""
@@ -201,7 +201,7 @@ class Portfolio:
     @property
     def wallets(self) -> list[Wallet]:
         """Wallets that hold anything an instrument could be traded from, sorted."""
-        return sorted(self._traded_from & self.balances.keys())
+        return [wallet for wallet in self._traded_from if wallet in self.balances]
 
     def _held_from(self, wallet: Wallet) -> list[Holding]:
         return [

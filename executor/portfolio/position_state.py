@@ -10,8 +10,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
-from pathlib import Path
+from functools import cache, lru_cache
 
 from executor.ledger.records import OrderRow, PositionRow
 from executor.model import ZERO, VenueFill
@@ -32,6 +31,7 @@ from trading.positions.position import (
 from trading.positions.staged_position import Action, StagedEntry, StagedPosition
 from trading.strategies.base import Strategy
 from trading.strategies.own import VARIABLE
+from trading.strategies.parameters import Value
 from trading.strategies.registry import get_strategy
 
 ADOPTED_STRATEGY = "adopted"
@@ -40,6 +40,11 @@ TAKEN_OVER = "taken_over"
 ADOPTED_EMERGENCY_STOP = 0.05
 
 OpenPosition = Position | StagedPosition
+
+KNOWN_SETS = 1_024
+"""Sets of parameters whose rules are kept: more than the strategies of two releases."""
+Items = tuple[tuple[str, Value], ...]
+"""Parameters as a key."""
 
 ADDITION_LEGS: Mapping[int, OrderLeg] = {
     ADD_FIRST: OrderLeg.FIRST_ADDITION,
@@ -65,12 +70,32 @@ class PositionChange:
 
 def strategy_named(name: str) -> Strategy:
     """The strategy of this name, without a look into the user's folder at each entry."""
-    return _strategy(name, os.environ.get(VARIABLE), Path.cwd())
+    return _strategy(name, os.environ.get(VARIABLE), os.getcwd())  # noqa: PTH109 (a fifth of the time)
 
 
 @cache
-def _strategy(name: str, _folder: str | None, _working_directory: Path) -> Strategy:
+def _strategy(name: str, _folder: str | None, _working_directory: str) -> Strategy:
     return get_strategy(name)
+
+
+def live_rules_of(strategy: str, params: Mapping[str, Value], leverage: int) -> ExitRules:
+    """The exits of a live or paper trade; each entry of a release has the same parameters."""
+    return _live_rules(strategy_named(strategy), tuple(params.items()), leverage)
+
+
+@lru_cache(maxsize=KNOWN_SETS)
+def _live_rules(strategy: Strategy, params: Items, leverage: int) -> ExitRules:
+    return strategy.live_rules(dict(params), leverage)
+
+
+def exit_rules_of(strategy: str, params: Mapping[str, Value]) -> ExitRules:
+    """The exits that the parameters themselves describe."""
+    return _exit_rules(strategy_named(strategy), tuple(params.items()))
+
+
+@lru_cache(maxsize=KNOWN_SETS)
+def _exit_rules(strategy: Strategy, params: Items) -> ExitRules:
+    return strategy.exit_rules(dict(params))
 
 
 def rules_of(row: PositionRow) -> ExitRules:
@@ -83,7 +108,7 @@ def rules_of(row: PositionRow) -> ExitRules:
             # The operator's stop alone: a nearer one could close at once what he wants kept.
             return ExitRules()
         return ExitRules(emergency_stop=ADOPTED_EMERGENCY_STOP)
-    return strategy_named(row.strategy).live_rules(row.params, row.leverage)
+    return live_rules_of(row.strategy, row.params, row.leverage)
 
 
 def is_sized_by_risk(row: PositionRow) -> bool:

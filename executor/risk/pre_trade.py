@@ -68,6 +68,10 @@ class EntryRisk:
     forecast: Mapping[str, Any] | None = None
     without_forecast: str | None = None
 
+    def as_facts(self) -> dict[str, Any]:
+        """The values by name, as the intent's event has them."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 @dataclass(frozen=True, slots=True)
 class RiskVerdict:
