@@ -130,11 +130,50 @@ class Executor:
             ("market shock", self.shock.on_candle_closed),
             ("signal engine", self.signal_engine.on_candle_closed),
             ("daily loss", self.daily_loss.on_candle_closed),
+            ("daily limit", self._on_daily_limit),
             ("correlations", self.correlations.on_candle_closed),
             ("equity", self.equity.on_candle_closed),
         ):
             bus.subscribe(EventType.CANDLE_CLOSED, name, handler)
         bus.subscribe(EventType.PRICE_UPDATED, "exit monitor", self.exit_monitor.on_price_updated)
+
+
+@dataclass(frozen=True)
+class _Core:
+    """What every other part needs."""
+
+    services: Services
+    portfolio: Portfolio
+    trading_state: TradingState
+    market: MarketStreams
+    connections: Mapping[str, VenueConnection]
+
+
+@dataclass(frozen=True)
+class _Decisions:
+    """From market data to signals, and the limits that watch the market."""
+
+    feed: MarketFeed
+    signal_engine: SignalEngine
+    releases: ReleaseKeeper
+    forecasts: ForecastKeeper
+    rollout: ReleaseRollout
+    transfers: Transfers
+    daily_loss: DailyLossLimit
+    correlations: Correlations
+    shock: MarketShock
+
+
+@dataclass(frozen=True)
+class _Execution:
+    """Orders, their trades, and the end of positions."""
+
+    user: UserConnections
+    orders: OrderManager
+    updates: PositionUpdates
+    fees: TradeFees
+    fills: FillRecorder
+    closer: Closer
 
 
 def build(
@@ -145,94 +184,137 @@ def build(
     alerts: Alerts | None = None,
 ) -> Executor:
     """Build every part, the lower ones first."""
+    core = _core(settings, clock, ledger, connections, alerts)
+    decisions, execution = _decisions(core), _execution(core)
+    services, portfolio, feed = core.services, core.portfolio, decisions.feed
+    orders, updates, fills = execution.orders, execution.updates, execution.fills
+    entry_handler, scaler = _entries(core, decisions, execution)
+    stop_manager = StopManager(services, portfolio, core.trading_state, orders, execution.closer)
+    portfolio.subscribe(stop_manager.request)
+    portfolio.subscribe(PriceWatch(services, core.market, portfolio.filled_symbols).follow)
+    recovery = OrderRecovery(services, portfolio, orders, fills, updates)
+    correction = PositionCorrection(services, portfolio, fills, updates, execution.user.suspect)
+    adoption = Adoption(services, portfolio, fills, updates, decisions.releases)
+    return Executor(
+        services=services,
+        portfolio=portfolio,
+        trading_state=core.trading_state,
+        order_manager=orders,
+        position_updates=updates,
+        execution_reports=ExecutionReports(
+            services, portfolio, orders, fills, decisions.transfers, stop_manager.stop_died
+        ),
+        user_connections=execution.user,
+        fees=execution.fees,
+        closer=execution.closer,
+        stop_manager=stop_manager,
+        exit_monitor=ExitMonitor(services, portfolio, execution.closer, scaler, _tick_s(settings)),
+        watchdog=Watchdog(services, portfolio, core.trading_state, execution.closer, stop_manager),
+        feed=feed,
+        candle_recorder=CandleRecorder(ledger.received_candles, settings.ledger.keep_candles_days),
+        signal_engine=decisions.signal_engine,
+        releases=decisions.releases,
+        forecasts=decisions.forecasts,
+        rollout=decisions.rollout,
+        entry_handler=entry_handler,
+        order_recovery=recovery,
+        takeover=ForeignTakeover(services, portfolio, fills, updates),
+        reconciler=Reconciler(
+            services, portfolio, stop_manager, recovery, correction, adoption, decisions.transfers
+        ),
+        daily_loss=decisions.daily_loss,
+        transfers=decisions.transfers,
+        correlations=decisions.correlations,
+        shock=decisions.shock,
+        equity=EquityPoints(services, portfolio),
+        market=core.market,
+        connections=core.connections,
+        lockstep=_lockstep(settings, feed, services.activity, portfolio),
+    )
+
+
+def _core(
+    settings: Settings,
+    clock: Clock,
+    ledger: Ledger,
+    connections: Sequence[VenueConnection],
+    alerts: Alerts | None,
+) -> _Core:
     trading_state = TradingState(
         TradingMode(ledger.meta(MODE_META, TradingMode.RUNNING.value)),
         off=frozenset(ledger.meta(OFF_META).split()),
     )
     venues = VenueDirectory(connection.venue for connection in connections)
     by_name = {connection.venue.name: connection for connection in connections}
-    market = MarketStreams({name: found.market for name, found in by_name.items()})
-    services = _services(settings, clock, ledger, venues, trading_state, alerts)
-    portfolio = Portfolio(lambda venue: venues[venue].capabilities.holds_balances)
-    lockstep = settings.replay.clock_url is not None
-    # In lockstep the market waits for the executor: its silence says nothing about the stream, and
-    # no step of it is one too many.
-    stale_s = None if lockstep else settings.timing.stale_s
-    tick_s = 0.0 if lockstep else settings.timing.tick_s
-    feed = MarketFeed(services, portfolio.take_price, stale_s)
-    transfers = Transfers(services, portfolio)
-    daily_loss = DailyLossLimit(services, portfolio, transfers)
-    correlations, shock = Correlations(services), MarketShock(services)
-    releases, forecasts = ReleaseKeeper(services), ForecastKeeper(services)
-    signal_engine = SignalEngine(services, portfolio)
-    rollout = ReleaseRollout(services, portfolio, feed, market, releases, signal_engine)
+    return _Core(
+        services=_services(settings, clock, ledger, venues, trading_state, alerts),
+        portfolio=Portfolio(lambda venue: venues[venue].capabilities.holds_balances),
+        trading_state=trading_state,
+        market=MarketStreams({name: found.market for name, found in by_name.items()}),
+        connections=by_name,
+    )
 
-    user = UserConnections(services, {name: found.user for name, found in by_name.items()})
-    orders = OrderManager(services, portfolio, trading_state)
+
+def _decisions(core: _Core) -> _Decisions:
+    services, portfolio = core.services, core.portfolio
+    feed = MarketFeed(services, portfolio.take_price, _stale_s(services.settings))
+    transfers = Transfers(services, portfolio)
+    releases, engine = ReleaseKeeper(services), SignalEngine(services, portfolio)
+    return _Decisions(
+        feed=feed,
+        signal_engine=engine,
+        releases=releases,
+        forecasts=ForecastKeeper(services),
+        rollout=ReleaseRollout(services, portfolio, feed, core.market, releases, engine),
+        transfers=transfers,
+        daily_loss=DailyLossLimit(services, portfolio, transfers),
+        correlations=Correlations(services),
+        shock=MarketShock(services),
+    )
+
+
+def _stale_s(settings: Settings) -> float | None:
+    """In lockstep the market waits for the executor: silence says nothing about the stream."""
+    return None if settings.replay.clock_url is not None else settings.timing.stale_s
+
+
+def _tick_s(settings: Settings) -> float:
+    """In lockstep no step of the market is one too many."""
+    return 0.0 if settings.replay.clock_url is not None else settings.timing.tick_s
+
+
+def _execution(core: _Core) -> _Execution:
+    services, portfolio = core.services, core.portfolio
+    user = UserConnections(services, {name: one.user for name, one in core.connections.items()})
+    orders = OrderManager(services, portfolio, core.trading_state)
     updates = PositionUpdates(services, portfolio)
     fees = TradeFees(services, portfolio)
     fills = FillRecorder(services, portfolio, orders, updates, fees, user.suspect)
-    closer = Closer(services, portfolio, trading_state, orders, fills)
+    closer = Closer(services, portfolio, core.trading_state, orders, fills)
+    return _Execution(user, orders, updates, fees, fills, closer)
+
+
+def _entries(
+    core: _Core, decisions: _Decisions, execution: _Execution
+) -> tuple[EntryHandler, Scaler]:
+    """What makes positions, and makes them larger: both look at the account first."""
+    services, portfolio, state = core.services, core.portfolio, core.trading_state
+    orders, fills, closer = execution.orders, execution.fills, execution.closer
     live = LiveFigures(
         orders_last_minute=orders.sent_last_minute,
-        candles_seen=lambda symbol: feed.seen[symbol],
-        stream_fresh=feed.fresh,
-        release_valid=lambda: releases.valid(),
-        correlation=correlations.between,
-        shocked_for_s=lambda: shock.pauses_for_s,
+        candles_seen=lambda symbol: decisions.feed.seen[symbol],
+        stream_fresh=decisions.feed.fresh,
+        release_valid=lambda: decisions.releases.valid(),
+        correlation=decisions.correlations.between,
+        shocked_for_s=lambda: decisions.shock.pauses_for_s,
     )
-    snapshot = AccountSnapshot(services, portfolio, trading_state, daily_loss, live)
-    check = EntryCheck(services, portfolio, signal_engine, snapshot, trading_state)
-    scaler = Scaler(
-        services, portfolio, trading_state, orders, fills, snapshot, closer.free_balance
+    snapshot = AccountSnapshot(services, portfolio, state, decisions.daily_loss, live)
+    check = EntryCheck(services, portfolio, decisions.signal_engine, snapshot, state)
+    handler = EntryHandler(
+        services, portfolio, check, orders, fills, execution.updates, decisions.forecasts.effect_on
     )
-
-    stop_manager = StopManager(services, portfolio, trading_state, orders, closer)
-    price_watch = PriceWatch(services, market, portfolio.filled_symbols)
-    portfolio.subscribe(stop_manager.request)
-    portfolio.subscribe(price_watch.follow)
-
-    recovery = OrderRecovery(services, portfolio, orders, fills, updates)
-    correction = PositionCorrection(services, portfolio, fills, updates, user.suspect)
-    adoption = Adoption(services, portfolio, fills, updates, releases)
-    return Executor(
-        services=services,
-        portfolio=portfolio,
-        trading_state=trading_state,
-        order_manager=orders,
-        position_updates=updates,
-        execution_reports=ExecutionReports(
-            services, portfolio, orders, fills, transfers, stop_manager.stop_died
-        ),
-        user_connections=user,
-        fees=fees,
-        closer=closer,
-        stop_manager=stop_manager,
-        exit_monitor=ExitMonitor(services, portfolio, closer, scaler, tick_s),
-        watchdog=Watchdog(services, portfolio, trading_state, closer, stop_manager),
-        feed=feed,
-        candle_recorder=CandleRecorder(ledger.received_candles, settings.ledger.keep_candles_days),
-        signal_engine=signal_engine,
-        releases=releases,
-        forecasts=forecasts,
-        rollout=rollout,
-        entry_handler=EntryHandler(
-            services, portfolio, check, orders, fills, updates, forecasts.effect_on
-        ),
-        order_recovery=recovery,
-        takeover=ForeignTakeover(services, portfolio, fills, updates),
-        reconciler=Reconciler(
-            services, portfolio, stop_manager, recovery, correction, adoption, transfers
-        ),
-        daily_loss=daily_loss,
-        transfers=transfers,
-        correlations=correlations,
-        shock=shock,
-        equity=EquityPoints(services, portfolio),
-        market=market,
-        connections=by_name,
-        lockstep=_lockstep(settings, feed, services.activity, portfolio),
-    )
+    scaler = Scaler(services, portfolio, state, orders, fills, snapshot, closer.free_balance)
+    return handler, scaler
 
 
 def _lockstep(

@@ -22,6 +22,34 @@ from typing import Any, Protocol
 Statement = tuple[str, tuple[Any, ...]]
 
 
+class OpenTransaction:
+    """The statements since the last commit, for a store that has to make them again."""
+
+    def __init__(self) -> None:
+        self.statements: list[Statement] = []
+
+    def execute(
+        self, database: sqlite3.Connection, sql: str, values: Sequence[Any]
+    ) -> sqlite3.Cursor:
+        """Execute a statement; the first one begins the transaction."""
+        if not database.in_transaction:
+            database.execute("begin immediate")
+        cursor = database.execute(sql, values)
+        self.statements.append((sql, tuple(values)))
+        return cursor
+
+    def end(self) -> list[Statement]:
+        """Return its statements; the next one begins another transaction."""
+        ended, self.statements = self.statements, []
+        return ended
+
+    def roll_back(self, database: sqlite3.Connection) -> None:
+        """Drop it."""
+        if database.in_transaction:
+            database.execute("rollback")
+        self.end()
+
+
 class LedgerConnection(Protocol):
     """Where the rows of one executor are kept."""
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import psycopg
 
-from executor.ledger.connection import Statement
+from executor.ledger.connection import OpenTransaction, Statement
 from executor.ledger.postgres_schema import (
     ALREADY_APPLIED,
     LEASE_LOST,
@@ -59,7 +59,7 @@ class PostgresConnection:
         self._url, self._executor, self._password = url, executor, password
         self._token = secrets.token_hex(16)
         self._lost = ""
-        self._open: list[Statement] = []
+        self._open = OpenTransaction()
         self._batches: deque[list[Statement]] = deque()
         self._batch = 0
         """Number of the last batch that the server has stored."""
@@ -91,33 +91,26 @@ class PostgresConnection:
         """Say who took the account over; a silent connection is looked at now and then."""
         if not self._lost and time.monotonic() - self._checked > CHECK_EVERY_S:
             self._checked = time.monotonic()
-            if self._server is not None and self._open == []:
+            if self._server is not None and not self._open.statements:
                 self._batches.append([])
                 self._send()
         return self._lost
 
     def write(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Execute in memory; the server gets it with the commit."""
-        if not self.current.in_transaction:
-            self.current.execute("begin immediate")
-        cursor = self.current.execute(sql, values)
-        self._open.append((sql, tuple(values)))
-        return cursor
+        return self._open.execute(self.current, sql, values)
 
     def commit(self) -> None:
         """Store the transaction, or keep it for later."""
         if not self.current.in_transaction:
             return
         self.current.execute("commit")
-        self._batches.append(self._open)
-        self._open = []
+        self._batches.append(self._open.end())
         self._send()
 
     def rollback(self) -> None:
         """Drop the open transaction."""
-        if self.current.in_transaction:
-            self.current.execute("rollback")
-        self._open = []
+        self._open.roll_back(self.current)
 
     async def checkpoint(self) -> None:
         """Leave it to the server."""

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from executor.ledger.connection import LedgerConnection, Statement
+from executor.ledger.connection import LedgerConnection, OpenTransaction, Statement
 from executor.ledger.migrations import migrate
 from trading.errors import SettingsError
 
@@ -23,9 +23,12 @@ log = logging.getLogger(__name__)
 
 LONG_LOG_PAGES = 1_000
 """A log of so many pages is moved into the file, beside the commits."""
+LONGER_LOG_PAGES = LONG_LOG_PAGES + 10
 LONGEST_LOG_PAGES = 20_000
 """From here on a commit does it itself: nothing else has."""
 PAGE = 4_096
+CACHE = -2_000
+"""SQLite's own size of the cache, KiB below zero."""
 
 
 class SqliteConnection:
@@ -37,6 +40,7 @@ class SqliteConnection:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._log_file = Path(f"{path}-wal")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self.disk = sqlite3.connect(path, isolation_level=None)
@@ -56,7 +60,7 @@ class SqliteConnection:
             ) from error
         self._inode = path.stat().st_ino
         self._memory: sqlite3.Connection | None = None
-        self._open: list[Statement] = []
+        self._open = OpenTransaction()
         self._unsaved: list[Statement] = []
         self.problem = ""
         """Why the disk is not in use; empty while it is."""
@@ -72,6 +76,29 @@ class SqliteConnection:
         if problem != "ok":
             raise sqlite3.DatabaseError(problem)
         migrate(disk)
+        self._lengthen_log()
+
+    def _lengthen_log(self) -> None:
+        """Give the log its length before an order needs it.
+
+        A commit that overwrites is on the disk sooner than one that makes the file longer. What is
+        larger than the cache goes into the log at once; rolled back, it leaves the length behind.
+        """
+        if self._log_file.stat().st_size > LONG_LOG_PAGES * PAGE:
+            return
+        try:
+            self.disk.execute("pragma cache_size = 10")
+            self.disk.execute("begin immediate")
+            self.disk.execute("create table padding (bytes blob)")
+            self.disk.execute(
+                "insert into padding values (zeroblob(?))", (LONGER_LOG_PAGES * PAGE,)
+            )
+        except sqlite3.OperationalError as error:
+            log.warning("the log of %s stays short: %s", self.name, error)
+        finally:
+            if self.disk.in_transaction:
+                self.disk.execute("rollback")
+            self.disk.execute(f"pragma cache_size = {CACHE}")
 
     @property
     def name(self) -> str:
@@ -101,19 +128,12 @@ class SqliteConnection:
     def write(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Execute in the open transaction, or begin one."""
         try:
-            return self._execute(sql, values)
+            return self._open.execute(self.current, sql, values)
         except sqlite3.OperationalError as error:
             if self._memory is not None:
                 raise
             self._leave_disk(error)
-            return self._execute(sql, values)
-
-    def _execute(self, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
-        if not self.current.in_transaction:
-            self.current.execute("begin immediate")
-        cursor = self.current.execute(sql, values)
-        self._open.append((sql, tuple(values)))
-        return cursor
+            return self._open.execute(self.current, sql, values)
 
     def commit(self) -> None:
         """End the transaction; on the disk, or in memory where the disk refuses."""
@@ -126,15 +146,13 @@ class SqliteConnection:
                 raise
             self._leave_disk(error)
             self.current.execute("commit")
+        statements = self._open.end()
         if self._memory is not None:
-            self._unsaved.extend(self._open)
-        self._open.clear()
+            self._unsaved.extend(statements)
 
     def rollback(self) -> None:
         """Drop the open transaction."""
-        if self.current.in_transaction:
-            self.current.execute("rollback")
-        self._open.clear()
+        self._open.roll_back(self.current)
 
     def _leave_disk(self, error: sqlite3.OperationalError) -> None:
         """Go on in memory, from the last commit and with the open transaction."""
@@ -147,14 +165,13 @@ class SqliteConnection:
         self.problem = str(error)
         log.critical("the ledger cannot be written (%s): going on in memory, no entries", error)
         memory.execute("begin immediate")
-        for sql, values in self._open:
+        for sql, values in self._open.statements:
             memory.execute(sql, values)
 
     async def checkpoint(self) -> None:
         """Move a long log into the file by a thread of its own: commits go on meanwhile."""
-        log_file = Path(f"{self._path}-wal")
         try:
-            if log_file.stat().st_size > LONG_LOG_PAGES * PAGE:
+            if self._log_file.stat().st_size > LONG_LOG_PAGES * PAGE:
                 await asyncio.to_thread(_checkpoint, self.name)
         except (OSError, sqlite3.Error) as error:
             # A later commit does it, or finds out that the disk is full.

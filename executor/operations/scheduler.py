@@ -139,9 +139,9 @@ class Scheduler:
         await self._x.reconciler.run_once()
         self._reconciled = time.monotonic()
         if self._services.settings.mode is not Mode.REPLAY:
-            # A replay checks at each candle instead: its result must not depend on wall time.
+            # A replay does it at each candle alone: its result must not depend on wall time.
             self._x.daily_loss.check_all()
-        self._x.close_at_daily_limit()
+            self._x.close_at_daily_limit()
 
     @property
     def reconciles(self) -> bool:

@@ -18,6 +18,7 @@ from executor.ledger.history import LossStreak
 from executor.ledger.journal import Journal
 from executor.ledger.migrations import MIGRATIONS, migrate
 from executor.ledger.records import OrderRow, PositionRow
+from executor.ledger.sqlite import LONG_LOG_PAGES, PAGE
 from executor.ledger.store import Ledger
 from executor.model import ZERO, OrderState, VenueFill, Wallet
 from tests.executor.fakes import BTCUSDT
@@ -95,8 +96,20 @@ def test_an_intent_is_stored_before_the_call_returns(store: Store, ledger: Ledge
 
 def test_one_bar_is_entered_once_even_under_another_release(ledger: Ledger) -> None:
     assert ledger.add_intent(an_order(release="abcdefgh"))
-    with pytest.raises(sqlite3.IntegrityError):
-        ledger.add_intent(an_order(release="zzzzzzzz"))
+    assert not ledger.add_intent(an_order(release="zzzzzzzz"))
+    assert [order.client_id for order in ledger.open_orders()] == [an_order().client_id]
+
+
+def test_an_order_that_went_out_is_noted_with_the_next_commit(store: Store, ledger: Ledger) -> None:
+    for leg in ("en", "sl", "tp"):
+        ledger.add_intent(an_order(leg))
+    ledger.note_sent([an_order("en").client_id, an_order("tp").client_id])
+    ledger.update_order(an_order("tp").client_id, status=OrderState.UNKNOWN)
+    assert store.rows("select leg, status from orders order by leg") == [
+        ("en", "sent"),
+        ("sl", "intent"),
+        ("tp", "unknown"),
+    ]
 
 
 def test_the_number_of_a_rejected_order_is_used_again_and_others_are_not(ledger: Ledger) -> None:
@@ -312,6 +325,17 @@ async def test_a_long_log_is_moved_into_the_file_between_two_commits(tmp_path: P
         await ledger.checkpoint()
         assert Path(f"{path}-wal").stat().st_size == log_size, "the log begins again"
         assert ledger.meta("after") == "written"
+
+
+def test_commits_after_the_start_do_not_make_the_log_longer(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with closing(Ledger(path)) as ledger:
+        length = Path(f"{path}-wal").stat().st_size
+        assert length > LONG_LOG_PAGES * PAGE
+        for number in range(100):
+            ledger.set_meta("number", str(number))
+        assert Path(f"{path}-wal").stat().st_size == length
+    assert path.stat().st_size < length / 10, "what lengthened the log is not in the file"
 
 
 def test_a_named_value_that_was_rolled_back_is_forgotten(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from tests.executor.fakes import (
     USDT,
     FakeVenue,
     Said,
+    candle_closed,
     executor_on,
     settled,
     signal,
@@ -142,8 +143,29 @@ async def test_what_a_crash_left_open_at_the_daily_limit_is_closed_after_the_res
         executor.daily_loss.check_all()
         await settled(executor)
         assert executor.portfolio.holding(BTCUSDT) is not None, "kept by the settings of then"
-    async with executor_on(tmp_path, venue, risk={"close_at_daily_limit": True}) as executor:
+    risk = {"close_at_daily_limit": True}
+    async with executor_on(tmp_path, venue, risk=risk, mode="testnet") as executor:
         await Scheduler(executor, Status(executor)).reconcile()
+        await settled(executor)
+        assert executor.portfolio.holding(BTCUSDT) is None
+
+
+async def test_in_a_replay_the_market_and_not_the_clock_on_the_wall_closes_at_the_daily_limit(
+    tmp_path: Path,
+) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        signal(executor)
+        await settled(executor)
+        executor.portfolio.balances[USDT] = Balance(Decimal(9_000), Decimal(9_000))
+        executor.daily_loss.check_all()
+        await settled(executor)
+    async with executor_on(tmp_path, venue, risk={"close_at_daily_limit": True}) as executor:
+        executor.subscribe_market()
+        await Scheduler(executor, Status(executor)).reconcile()
+        await settled(executor)
+        assert executor.portfolio.holding(BTCUSDT) is not None, "no time has passed in the market"
+        candle_closed(executor, BTCUSDT, 2, 60_000.0)
         await settled(executor)
         assert executor.portfolio.holding(BTCUSDT) is None
 
