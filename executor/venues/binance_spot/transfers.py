@@ -1,7 +1,8 @@
 """Money paid into a spot wallet or out of it: three lists of the host of the key's permissions.
 
 Deposits are listed by the time at which the network brought them, up to a day before they are
-credited. Withdrawals are debited with their fee when they are applied for. Transfers between the
+credited. Withdrawals are debited with their fee when they are applied for; one that is cancelled,
+rejected or failed within a day is a second transfer, back into the wallet. Transfers between the
 account's own wallets are listed by kind, one request each.
 """
 
@@ -29,20 +30,22 @@ PAGE = 100
 
 
 async def transfers_of(call: Call, start_ms: int) -> list[Transfer]:
-    """All transfers since ``start_ms``; deposits that were credited since then included."""
+    """All transfers since ``start_ms``, with deposits that were credited since then.
+
+    Withdrawals of a day before are among them: those that were given back since then.
+    """
     kinds = [f"MAIN_{other}" for other in OTHER_WALLETS]
     kinds += [f"{other}_MAIN" for other in OTHER_WALLETS]
     paid_in, paid_out, *moved = await asyncio.gather(
         call("sapiGetCapitalDepositHisrec", startTime=start_ms - DAY_MS),
-        call("sapiGetCapitalWithdrawHistory", startTime=start_ms),
+        call("sapiGetCapitalWithdrawHistory", startTime=start_ms - DAY_MS),
         *(call("sapiGetAssetTransfer", type=k, startTime=start_ms, size=PAGE) for k in kinds),
     )
     found = [deposit(row) for row in paid_in if int(row["status"]) in CREDITED and _is_spot(row)]
-    found += [
-        withdrawal(row)
-        for row in paid_out
-        if int(row["status"]) not in GIVEN_BACK and _is_spot(row)
-    ]
+    for row in filter(_is_spot, paid_out):
+        found.append(withdrawal(row))
+        if int(row["status"]) in GIVEN_BACK:
+            found.append(given_back(row))
     rows = (row for answer in moved for row in answer.get("rows") or ())
     return found + [between_wallets(row) for row in rows if row["status"] == "CONFIRMED"]
 
@@ -61,9 +64,19 @@ def deposit(row: Mapping[str, Any]) -> Transfer:
 def withdrawal(row: Mapping[str, Any]) -> Transfer:
     """A row of the withdrawals; its time is UTC, though it has no zone."""
     amount = decimal_of(row["amount"]) + decimal_of(row.get("transactionFee"))
-    applied = datetime.fromisoformat(str(row["applyTime"])).replace(tzinfo=UTC)
     wallet = Wallet(VENUE, str(row["coin"]))
-    return Transfer(wallet, -amount, int(applied.timestamp() * 1000), f"out {row['id']}")
+    return Transfer(wallet, -amount, _ms(row["applyTime"]), f"out {row['id']}")
+
+
+def given_back(row: Mapping[str, Any]) -> Transfer:
+    """The other half of a withdrawal that did not leave; not every row says when it came back."""
+    left = withdrawal(row)
+    came_back = _ms(row["completeTime"]) if row.get("completeTime") else left.time
+    return Transfer(left.wallet, -left.amount, came_back, f"back {row['id']}", late_ms=DAY_MS)
+
+
+def _ms(text: object) -> int:
+    return int(datetime.fromisoformat(str(text)).replace(tzinfo=UTC).timestamp() * 1000)
 
 
 def between_wallets(row: Mapping[str, Any]) -> Transfer:

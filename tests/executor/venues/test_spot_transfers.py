@@ -67,7 +67,21 @@ class Lists:
         ),
         (Lists(paid_in=[{**DEPOSIT, "status": 0}, {**DEPOSIT, "walletType": 1}]), []),
         (Lists(paid_out=[WITHDRAWAL]), [Transfer(SPOT, Decimal(-9), NOON, "out b6ae")]),
-        (Lists(paid_out=[{**WITHDRAWAL, "status": 3}, {**WITHDRAWAL, "walletType": 1}]), []),
+        (Lists(paid_out=[{**WITHDRAWAL, "walletType": 1}]), []),
+        (
+            Lists(paid_out=[{**WITHDRAWAL, "status": 3}]),
+            [
+                Transfer(SPOT, Decimal(-9), NOON, "out b6ae"),
+                Transfer(SPOT, Decimal(9), NOON, "back b6ae", late_ms=DAY_MS),
+            ],
+        ),
+        (
+            Lists(paid_out=[{**WITHDRAWAL, "status": 1, "completeTime": "2025-06-18 12:01:00"}]),
+            [
+                Transfer(SPOT, Decimal(-9), NOON, "out b6ae"),
+                Transfer(SPOT, Decimal(9), NOON + MINUTE, "back b6ae", late_ms=DAY_MS),
+            ],
+        ),
         (
             Lists(moved=[moved("MAIN_UMFUTURE", 1), moved("FUNDING_MAIN", 2)]),
             [
@@ -77,14 +91,25 @@ class Lists:
         ),
         (Lists(moved=[moved("MAIN_FUNDING", 1, "PENDING")]), []),
     ],
-    ids=["none", "deposit", "not credited here", "withdrawal", "given back", "moved", "pending"],
+    ids=[
+        "none",
+        "deposit",
+        "not credited here",
+        "withdrawal",
+        "not from here",
+        "rejected",
+        "cancelled a minute later",
+        "moved",
+        "pending",
+    ],
 )
 async def test_each_row_that_changed_the_wallet_is_a_transfer(
     lists: Lists, found: list[Transfer]
 ) -> None:
     assert await transfers_of(lists, NOON - MINUTE) == found
-    deposits = dict(lists.asked)["sapiGetCapitalDepositHisrec"]
-    assert deposits == {"startTime": NOON - MINUTE - DAY_MS}, "credited up to a day later"
+    asked = dict(lists.asked)
+    for name in ("sapiGetCapitalDepositHisrec", "sapiGetCapitalWithdrawHistory"):
+        assert asked[name] == {"startTime": NOON - MINUTE - DAY_MS}, "up to a day later"
 
 
 class Confirming(FakeVenue):
@@ -123,3 +148,40 @@ async def test_a_deposit_that_took_long_counts_once_and_after_the_baseline(
                 executor.transfers.on_stream(update)
         await settled(executor)
         assert executor.daily_loss.baseline("USDT") == 11_000
+
+
+class Rejecting(FakeVenue):
+    """A withdrawal of 1,000 that the exchange gives back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listed: list[Transfer] = []
+
+    async def transfers(self, start_ms: int) -> list[Transfer] | None:
+        del start_ms
+        return self.listed
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["list alone", "stream first"])
+async def test_a_withdrawal_that_comes_back_is_neither_a_loss_nor_a_gain(
+    tmp_path: Path, streamed: bool
+) -> None:
+    venue, hour = Rejecting(), 60 * MINUTE
+    out = Transfer(USDT, Decimal(-1_000), hour, "out 1")
+    back = Transfer(USDT, Decimal(1_000), hour, "back 1", late_ms=DAY_MS)
+    async with executor_on(tmp_path, venue, mode="testnet") as executor:
+        executor.daily_loss.check_all()
+        whole = executor.daily_loss.baseline("USDT")
+        executor.services.clock.observe(hour + MINUTE)
+        venue.listed = [out]
+        await executor.transfers.ask_all()
+        assert executor.daily_loss.baseline("USDT") == whole - 1_000
+        executor.services.clock.observe(2 * hour)
+        if streamed:
+            executor.transfers.on_stream(
+                AccountUpdate(USDT, True, None, Decimal(1_000), 2 * hour - MINUTE)
+            )
+        venue.listed = [out, back]
+        for _ in range(2):
+            await executor.transfers.ask_all()
+        assert executor.daily_loss.baseline("USDT") == whole
