@@ -24,12 +24,12 @@ from trading.candles import MINUTE_MS
 START = 1_735_689_600_000  # 2025-01-01
 
 
-def write_walk(folder: Path, symbols: list[str], minutes: int) -> None:
-    """Write candles of a random walk with a fixed seed."""
+def write_walk(folder: Path, symbols: list[str], minutes: int, drift: float = 0.0) -> None:
+    """Write candles of a random walk with a fixed seed; ``drift`` is its mean move a minute."""
     folder.mkdir(parents=True, exist_ok=True)
     for seed, symbol in enumerate(symbols):
         generator = np.random.default_rng(seed)
-        close = np.round(50_000 * np.exp(np.cumsum(generator.normal(0, 0.0004, minutes))), 1)
+        close = np.round(50_000 * np.exp(np.cumsum(generator.normal(drift, 0.0004, minutes))), 1)
         opened = np.concatenate([[50_000.0], close[:-1]])
         spread = np.round(np.abs(generator.normal(0, 20, minutes)), 1)
         times = pa.array(START + np.arange(minutes) * MINUTE_MS, pa.timestamp("ms", "UTC"))

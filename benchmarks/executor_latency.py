@@ -251,6 +251,8 @@ async def entry_latencies(
         latency, cpu = await one_entry(executor, venue, number)
         found.append(latency)
         used.append(cpu)
+        # The executor does it every ten seconds, in which nobody makes so many entries.
+        await services.ledger.checkpoint()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
