@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flows.steps.evidence.received import Instrument, ReceivedCandles, received_candles
 from lake.store import Lake
 from lake.tables import EVENTS, FILLS, ORDERS, POSITIONS, RECEIVED_CANDLES
-from trading.candles import DAY_MS, MINUTE_MS, Candle
+from trading.candles import DAY_MS, MINUTE_MS
 
 Row = Mapping[str, Any]
 
@@ -53,15 +54,14 @@ class Stint:
 class LiveDay:
     """The day's inputs and outputs; times in ms. Rows keep the names of the ledger's columns.
 
-    ``heard`` has, by venue and symbol, the received candles by their open; the value's second part
-    says whether it was fresh. ``replaced`` are, by strategy, the parameters of the release that the
-    settings replaced at any time of the day. ``signals`` are the data of signals, ``positions``
-    those that were open on the day or closed on it.
+    ``heard`` has the received candles by venue and symbol. ``replaced`` are, by strategy, the
+    parameters of the release that the settings replaced at any time of the day. ``signals`` are the
+    data of signals, ``positions`` those that were open on the day or closed on it.
     """
 
     begin_ms: int
     end_ms: int
-    heard: Mapping[tuple[str, str], Mapping[int, tuple[Candle, bool]]]
+    heard: Mapping[Instrument, ReceivedCandles]
     stints: Sequence[Stint]
     replaced: Mapping[str, frozenset[str]]
     signals: Sequence[tuple[Subject, Row]]
@@ -88,7 +88,7 @@ def read_live_day(lake: Lake, begin: datetime, as_of: datetime, history_days: in
     return LiveDay(
         begin_ms=begin_ms,
         end_ms=end_ms,
-        heard=_heard(lake, events, begin, as_of, history_days),
+        heard=received_candles(_tables(lake, RECEIVED_CANDLES, begin, as_of, history_days), events),
         stints=_stints(events, end_ms),
         replaced=_replaced(events, begin_ms, end_ms),
         signals=_signals(events, begin_ms, end_ms),
@@ -107,13 +107,17 @@ def _ms(moment: datetime) -> int:
 
 def _rows(lake: Lake, table: Any, begin: datetime, as_of: datetime, days: int) -> list[Row]:
     """Rows of the partitions from ``days`` before the day up to the one after it."""
+    return [row for part in _tables(lake, table, begin, as_of, days) for row in part.to_pylist()]
+
+
+def _tables(
+    lake: Lake, table: Any, begin: datetime, as_of: datetime, days: int
+) -> Iterator[pa.Table]:
     first = begin - timedelta(days=days)
     last = f"{begin + timedelta(days=1):%Y-%m-%d}"
-    found: list[Row] = []
     for partition in lake.partitions(table):
         if f"{first:%Y-%m-%d}" <= partition.values["day"] <= last:
-            found += lake.read_partition(partition, as_of).to_pylist()
-    return found
+            yield lake.read_partition(partition, as_of)
 
 
 def _events(lake: Lake, begin: datetime, as_of: datetime) -> list[Row]:
@@ -211,28 +215,6 @@ def _signals(events: Sequence[Row], begin_ms: int, end_ms: int) -> list[tuple[Su
         if begin_ms <= data["bar_time"] + MINUTE_MS < end_ms:
             found.append((Subject(data["strategy"], event["symbol"], event["venue"]), data))
     return found
-
-
-def _heard(
-    lake: Lake, events: Sequence[Row], begin: datetime, as_of: datetime, history_days: int
-) -> dict[tuple[str, str], dict[int, tuple[Candle, bool]]]:
-    """Candles as they were first received: recorded ones, and those that led to something."""
-    found: dict[tuple[str, str], dict[int, tuple[Candle, bool]]] = {}
-    recorded = _rows(lake, RECEIVED_CANDLES, begin, as_of, history_days)
-    for row in sorted(recorded, key=lambda row: row["received_at"]):
-        own = found.setdefault((row["venue"], row["symbol"]), {})
-        own.setdefault(_ms(row["open_time"]), _candle(row, _ms(row["open_time"])))
-    for event in events:
-        if event["type"] == "candle_closed":
-            data = json.loads(event["data"])
-            own = found.setdefault((event["venue"], event["symbol"]), {})
-            own.setdefault(data["open_time"], _candle(data, data["open_time"]))
-    return found
-
-
-def _candle(row: Row, open_time: int) -> tuple[Candle, bool]:
-    values = (row[name] for name in ("open", "high", "low", "close", "volume"))
-    return Candle(open_time, *values), bool(row["fresh"])
 
 
 def _fills(lake: Lake, begin: datetime, as_of: datetime, wanted: set[int]) -> dict[int, list[Row]]:

@@ -27,6 +27,7 @@ from flows.steps.evidence.parity_table import (
     read_parity,
     write_parity,
 )
+from flows.steps.evidence.received import NOTHING
 from flows.steps.evidence.trade_replay import live_trade, replayed_trade
 from flows.steps.release.previous import roll_back
 from lake.releases import StrategyEntry, read_release
@@ -207,9 +208,9 @@ def _expected(live: LiveDay, plan: SubjectPlan, candles: CandleColumns) -> list[
     """What the research code decides on the candles that the executor heard in a span."""
     subject, stint = plan.subject, plan.stint
     strategy = get_strategy(subject.strategy)
-    heard = live.heard.get((subject.venue, subject.symbol), {})
+    heard = live.heard.get((subject.venue, subject.symbol), NOTHING)
     begin, end = max(stint.begin_ms, live.begin_ms - 1), min(stint.end_ms, live.end_ms - 1)
-    due = {time: fresh for time, (_, fresh) in heard.items() if begin < time + MINUTE_MS <= end}
+    due = heard.due(begin, end)
     if not due:
         return []
     needed = Setup.of(strategy, plan.params, MINUTE_MS).history_needed()

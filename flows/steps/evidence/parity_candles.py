@@ -8,6 +8,7 @@ import numpy as np
 
 from flows.steps.data.candles import load_candles
 from flows.steps.evidence.live_day import LiveDay, Subject
+from flows.steps.evidence.received import NOTHING
 from lake.store import Lake
 from trading.candles import MINUTE_MS, CandleColumns
 
@@ -15,32 +16,7 @@ from trading.candles import MINUTE_MS, CandleColumns
 def series_of(lake: Lake, live: LiveDay, subject: Subject, as_of: datetime) -> CandleColumns:
     """Candles of a subject up to ``as_of``: as received, else those of the lake."""
     stored = load_candles(lake, subject.venue, subject.symbol, as_of)
-    received = live.heard.get((subject.venue, subject.symbol), {})
-    rows = {
-        int(time): values
-        for time, *values in zip(
-            stored.open_time.tolist(),
-            stored.open.tolist(),
-            stored.high.tolist(),
-            stored.low.tolist(),
-            stored.close.tolist(),
-            stored.volume.tolist(),
-            strict=True,
-        )
-    }
-    for time, (candle, _) in received.items():
-        rows[time] = [candle.open, candle.high, candle.low, candle.close, candle.volume]
-    times = sorted(rows)
-    columns = np.array([rows[time] for time in times], dtype=np.float64).reshape(-1, 5).T
-    return CandleColumns.of(
-        np.array(times, dtype=np.int64),
-        columns[0],
-        columns[1],
-        columns[2],
-        columns[3],
-        columns[4],
-        MINUTE_MS,
-    )
+    return live.heard.get((subject.venue, subject.symbol), NOTHING).over(stored)
 
 
 def contiguous(candles: CandleColumns, first: int, last: int) -> CandleColumns:
