@@ -77,9 +77,19 @@ def upper_bound(failures: int, runs: int, confidence: float = CONFIDENCE) -> flo
     return high
 
 
-def page(kills: Mapping[str, Mapping[str, Any]], days: Sequence[Mapping[str, Any]]) -> str:
-    """The page of these results, by store of the ledger and by day."""
-    parts = [HEAD, *(_kills(STORES[store], result) for store, result in kills.items())]
+def page(
+    kills: Mapping[str, Mapping[str, Any]],
+    days: Sequence[Mapping[str, Any]],
+    again: Mapping[str, Mapping[str, Any]] | None = None,
+) -> str:
+    """The page of these results; ``again`` has the rounds that were repeated, by store."""
+    parts = [HEAD]
+    for store, result in kills.items():
+        parts.append(_kills(STORES[store], result))
+        if again and store in again:
+            parts.append(_repeated(again[store]))
+    if len(kills) > 1:
+        parts.append(_both(list(kills.values())))
     if days:
         parts.append(DAYS + "".join(f"{_day(day)}\n" for day in days))
         parts += [f"\n- seed {day['seed']}: {text}" for day in days for text in day["violations"]]
@@ -89,7 +99,7 @@ def page(kills: Mapping[str, Mapping[str, Any]], days: Sequence[Mapping[str, Any
 def _kills(title: str, result: Mapping[str, Any]) -> str:
     windows: Mapping[str, int] = result["windows"]
     violations = list(result["violations"])
-    total = sum(windows.values()) + int(result["elsewhere"])
+    total = _total(result)
     # A round is audited once: a violation counts against one kill.
     failures = min(len(violations), total)
     lines = ["", f"### {title}", "", "| killed in | kills |", "| --- | ---: |"]
@@ -100,6 +110,8 @@ def _kills(title: str, result: Mapping[str, Any]) -> str:
         f"the chance that a kill loses, doubles or unprotects something:"
         f" {upper_bound(failures, total):.1%}.",
     ]
+    if "load" in result:
+        lines.append(f"Load (median): {result['load']} on {result['processors']} processors.")
     if total < WANTED or min(windows.values(), default=0) < WANTED_IN_EACH:
         lines += [
             "",
@@ -109,6 +121,34 @@ def _kills(title: str, result: Mapping[str, Any]) -> str:
     if violations:
         lines += ["", "Failures:", "", *(f"- {text}" for text in violations)]
     return "\n".join(lines) + "\n"
+
+
+def _total(result: Mapping[str, Any]) -> int:
+    return int(sum(result["windows"].values()) + result["elsewhere"])
+
+
+def _both(results: Sequence[Mapping[str, Any]]) -> str:
+    """All kills, whatever the store."""
+    total = sum(map(_total, results))
+    failures = min(total, sum(len(result["violations"]) for result in results))
+    least = min(
+        sum(result["windows"].get(name, 0) for result in results) for name in results[0]["windows"]
+    )
+    return (
+        f"\n### Both\n\nKills: {total}, at least {least} in each window. Failures: {failures}."
+        f" Upper 95 % bound: {upper_bound(failures, total):.1%}.\n"
+    )
+
+
+def _repeated(result: Mapping[str, Any]) -> str:
+    """The rounds that were run again."""
+    seeds = ", ".join(map(str, result["seeds"]))
+    lines = [
+        f"\nSeeds run again: {seeds}. Kills: {_total(result)}.",
+        f"Failures: {len(result['violations'])}.",
+        f"Load (median): {result['load']} on {result['processors']} processors.\n",
+    ]
+    return "\n".join([*lines, *(f"- {text}\n" for text in result["violations"])])
 
 
 def _day(day: Mapping[str, Any]) -> str:
@@ -124,7 +164,10 @@ def main() -> None:
     known = {store: result for store, result in kills.items() if result}
     if not known:
         sys.exit(f"error: {folder} has no results of kills; run `make soak` first")
-    PAGE.write_text(page(known, _read(folder / "days.json") or []), encoding="utf-8")
+    again = {store: _read(folder / f"again-{store}.json") for store in STORES}
+    repeated = {store: result for store, result in again.items() if result}
+    days = _read(folder / "days.json") or []
+    PAGE.write_text(page(known, days, repeated), encoding="utf-8")
     print(f"wrote {PAGE}")
 
 

@@ -72,3 +72,23 @@ def test_a_day_of_faults_is_a_row_and_its_violations_are_listed(reliability: Mod
     text = reliability.page({}, [day])
     assert "| 3 | 90 | 7 | 300 | 150.5 | 0.01 | 1 |" in text
     assert "- seed 3: I3: trade 7" in text
+
+
+def test_rounds_that_were_repeated_and_all_kills_together_are_named(
+    reliability: ModuleType,
+) -> None:
+    windows = dict.fromkeys(("commit", "send", "answer", "fill", "stop"), 21)
+    failed = ["seed 4 (stop): I5: a position had no stop for 6356 ms of wall time"]
+    busy = {"rounds": 22, "windows": windows, "elsewhere": 1, "violations": failed}
+    again = {
+        "rounds": 1,
+        "windows": dict.fromkeys(windows, 1),
+        "elsewhere": 0,
+        "violations": [],
+        "seeds": [4],
+        "load": 3.5,
+        "processors": 2,
+    }
+    text = reliability.page({"sqlite": busy, "postgresql": busy}, [], {"sqlite": again})
+    assert "Kills: 212, at least 42 in each window. Failures: 2." in text
+    assert text.count("Seeds run again: 4. Kills: 5.\nFailures: 0.\nLoad (median): 3.5 on 2") == 1
