@@ -52,7 +52,7 @@ def _keep(store: str, kills: Kills, rounds: int, loads: Sequence[float]) -> None
         "windows": {window: kills.windows[window] for window in WINDOWS},
         "elsewhere": kills.elsewhere,
         "violations": kills.violations,
-        "seeds": AGAIN or list(range(rounds)),
+        "seeds": list(AGAIN[:rounds] or range(rounds)),
         "load": round(median(loads), 1),
         "processors": os.cpu_count(),
     }
