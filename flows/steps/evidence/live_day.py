@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.steps.evidence.received import Instrument, ReceivedCandles, received_candles
+from flows.steps.evidence.received import Instrument, ReceivedColumns, received_candles
 from lake.store import Lake
 from lake.tables import EVENTS, FILLS, ORDERS, POSITIONS, RECEIVED_CANDLES
 from trading.candles import DAY_MS, MINUTE_MS
@@ -61,7 +61,7 @@ class LiveDay:
 
     begin_ms: int
     end_ms: int
-    heard: Mapping[Instrument, ReceivedCandles]
+    heard: Mapping[Instrument, ReceivedColumns]
     stints: Sequence[Stint]
     replaced: Mapping[str, frozenset[str]]
     signals: Sequence[tuple[Subject, Row]]

@@ -31,7 +31,7 @@ Instrument = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class ReceivedCandles:
+class ReceivedColumns:
     """An instrument's candles as they were first received.
 
     ``open_time`` (n,) is in ms and rises; ``prices`` (n, 5) has open, high, low, close and volume;
@@ -58,14 +58,14 @@ class ReceivedCandles:
         return CandleColumns.of(kept, opens, highs, lows, closes, volumes, MINUTE_MS)
 
 
-NOTHING = ReceivedCandles(
+NOTHING = ReceivedColumns(
     np.zeros(0, np.int64), np.zeros((0, len(PRICES))), np.zeros(0, dtype=np.bool_)
 )
 
 
 def received_candles(
     recorded: Iterable[pa.Table], events: Sequence[Mapping[str, Any]]
-) -> dict[Instrument, ReceivedCandles]:
+) -> dict[Instrument, ReceivedColumns]:
     """Candles by instrument: recorded ones, and those of ``candle_closed`` that are not among them.
 
     Of several for one minute the first that was received counts.
@@ -87,7 +87,7 @@ def received_candles(
     for number, name in enumerate(coded.dictionary.to_pylist()):
         own = kept[bounds[number] : bounds[number + 1]]
         venue, _, symbol = name.partition("\n")
-        found[venue, symbol] = ReceivedCandles(time[own], prices[own], fresh[own])
+        found[venue, symbol] = ReceivedColumns(time[own], prices[own], fresh[own])
     return found
 
 
