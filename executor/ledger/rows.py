@@ -19,6 +19,11 @@ from trading.order_ids import OrderLeg
 
 ORDER_COLUMNS = [field.name for field in fields(OrderRow)] + ["venue"]
 POSITION_COLUMNS = [field.name for field in fields(PositionRow)] + ["venue"]
+ADD_ORDER = (
+    f"insert into orders ({', '.join(ORDER_COLUMNS)})"
+    f" values ({', '.join('?' for _ in ORDER_COLUMNS)}) on conflict do nothing"
+)
+NOTE_SENT = "update orders set status = ? where client_id = ? and status = ?"
 _DECIMALS = {"quantity", "price", "trigger_price", "filled", "realized_pnl", "fees"}
 _FLAGS = {"reduce_only", "close_position"}
 

@@ -25,6 +25,8 @@ from executor.ledger.history import LedgerHistory, NamedValues, ReceivedCandles
 from executor.ledger.outbox import Outbox
 from executor.ledger.records import OrderRow, PositionRow
 from executor.ledger.rows import (
+    ADD_ORDER,
+    NOTE_SENT,
     ORDER_COLUMNS,
     POSITION_COLUMNS,
     fill_of,
@@ -45,12 +47,6 @@ from executor.model import (
     venue_of,
 )
 from trading.order_ids import OrderLeg
-
-_ADD_ORDER = (
-    f"insert into orders ({', '.join(ORDER_COLUMNS)})"
-    f" values ({', '.join('?' for _ in ORDER_COLUMNS)}) on conflict do nothing"
-)
-_NOTE_SENT = "update orders set status = ? where client_id = ? and status = ?"
 
 
 class Ledger:
@@ -99,8 +95,10 @@ class Ledger:
         self._connection.close()
 
     def flush(self) -> None:
-        """Commit what waits."""
-        self._write_going_out()
+        """Commit what waits, and that orders went out of which nothing newer is known."""
+        going_out, self._going_out = self._going_out, []
+        for client_id in going_out:
+            self._write(NOTE_SENT, (OrderState.SENT, client_id, OrderState.INTENT))
         self._connection.commit()
 
     async def checkpoint(self) -> None:
@@ -190,7 +188,7 @@ class Ledger:
 
     def add_intent(self, order: OrderRow) -> bool:
         """Record an order before it is sent, durably; False if this (key, leg, n) is taken."""
-        added = self._write(_ADD_ORDER, values_of(order, ORDER_COLUMNS)).rowcount == 1
+        added = self._write(ADD_ORDER, values_of(order, ORDER_COLUMNS)).rowcount == 1
         known = None if added else self.order(order.client_id)
         if known is not None and known.status == OrderState.REJECTED:
             names = ("status", "error", "quantity", "trigger_price", "reason", "cause")
@@ -203,12 +201,6 @@ class Ledger:
     def note_sent(self, client_ids: Iterable[str]) -> None:
         """Record that orders go out now, with the next commit: their intents are durable."""
         self._going_out.extend(client_ids)
-
-    def _write_going_out(self) -> None:
-        """Write it of those that nothing newer is known of."""
-        going_out, self._going_out = self._going_out, []
-        for client_id in going_out:
-            self._write(_NOTE_SENT, (OrderState.SENT, client_id, OrderState.INTENT))
 
     def update_order(self, client_id: str, **changes: Any) -> None:
         """Change columns of an order, durably."""
