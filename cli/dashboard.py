@@ -60,9 +60,13 @@ def run(
         daily_loss_limit=float(found.risk.daily_loss_limit),
         prefect_url=prefect_url.rstrip("/").removesuffix("/api"),
     )
-    typer.echo(f"http://127.0.0.1:{port}/ (Ctrl-C ends it)")
+
+    def announce() -> None:
+        typer.echo(f"http://127.0.0.1:{port}/ (Ctrl-C ends it)")
+
     explain = explainer(shown.source.where, shown.source.account)
-    serve(shown, ExecutorAccess(control, partial(follow, paths.state), explain), notify)
+    access = ExecutorAccess(control, partial(follow, paths.state), explain)
+    serve(shown, access, notify, announce)
 
 
 def explainer(ledger: str, account: str | None) -> Callable[[str], list[str]]:

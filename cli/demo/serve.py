@@ -27,11 +27,15 @@ def serve_day(plan: DemoPlan) -> None:
     password = make_password()
     store_password(state, password)
     port = free_port()
-    typer.echo(f"\nDashboard of the replayed day: http://127.0.0.1:{port}/")
-    typer.echo(f"     password     {password}")
-    typer.echo("     Ctrl-C ends it")
     settings = DashboardSettings(state, published, read_hash(state), port=port)
-    serve(settings, ExecutorAccess(explain=explainer(settings.source.where, None)))
+
+    def announce() -> None:
+        typer.echo(f"\nDashboard of the replayed day: http://127.0.0.1:{port}/")
+        typer.echo(f"     password     {password}")
+        typer.echo("     Ctrl-C ends it")
+
+    access = ExecutorAccess(explain=explainer(settings.source.where, None))
+    serve(settings, access, on_ready=announce)
 
 
 def free_port() -> int:
