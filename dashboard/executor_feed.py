@@ -33,7 +33,7 @@ class StatusReading:
     """None if no executor has run here."""
     age_s: float
     pushed: bool | None
-    """Whether the executor pushes it; None if nobody asks it to."""
+    """Whether the executor pushes it; None if nobody asks it to, or it has not answered yet."""
 
 
 class ExecutorFeed:
@@ -46,6 +46,7 @@ class ExecutorFeed:
         self._follow = follow
         self._on_update = on_update
         self._pushed: dict[str, Any] | None = None
+        self._lost = False
         self._heard_at = 0.0
 
     async def run(self) -> None:
@@ -57,9 +58,11 @@ class ExecutorFeed:
                         self._take(update)
             except (NocturneError, ValueError, KeyError) as error:
                 log.info("the executor does not push: %s", error)
-            finally:
-                self._pushed = None
-                self._on_update()
+            except asyncio.CancelledError:
+                self._pushed, self._lost = None, False
+                raise
+            self._pushed, self._lost = None, True
+            self._on_update()
             await asyncio.sleep(AGAIN_S)
 
     def _take(self, update: Mapping[str, Any]) -> None:
@@ -74,7 +77,7 @@ class ExecutorFeed:
         """Return the newest status."""
         if self._pushed is not None:
             return StatusReading(self._pushed, time.monotonic() - self._heard_at, True)
-        pushed = None if self._follow is None else False
+        pushed = False if self._lost else None
         try:
             found: Any = json.loads(self._file.read_bytes())
             age_s = max(0.0, time.time() - float(found["timestamp"]) / 1000)

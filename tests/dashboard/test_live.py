@@ -134,6 +134,23 @@ async def test_an_executor_that_ends_is_said_at_once_and_asked_again(tmp_path: P
     await live.close()
 
 
+async def test_an_executor_that_has_not_answered_yet_is_not_lost(tmp_path: Path) -> None:
+    """Else each page that is opened would begin red, and say so to those who listen to it."""
+    make_ledger(tmp_path)
+    write_status(tmp_path)
+    executor = Pushing()
+    live = live_on(tmp_path, executor.follow)
+    for _ in range(2):  # the second viewer comes after the first has gone
+        stream = live.follow(PARTS[""])
+        first = (await anext(stream))["parts"]["executor"]
+        assert first["text"] != "The executor does not answer"
+        executor.push(release="next")
+        await until_part(stream, "executor", text="running · replay · next")
+        await stream.aclose()
+    assert executor.asked == 2
+    await live.close()
+
+
 async def test_an_executor_that_says_nothing_more_is_stale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
