@@ -105,6 +105,8 @@ class ControlServer:
                 writer.write(orjson.dumps(update, default=str) + b"\n")
                 async with asyncio.timeout(TAKEN_WITHIN_S):
                     await writer.drain()
+        except asyncio.CancelledError:
+            pass  # by `stop`; asyncio would log the cancelled connection as a fault
         except TimeoutError:
             log.info("control: a watcher takes nothing, and is cut off")
             # Closing would wait for it to take the rest.

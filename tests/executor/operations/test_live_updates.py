@@ -162,3 +162,20 @@ def _event(executor: Executor):  # type: ignore[no-untyped-def]
 def test_without_an_executor_there_is_nothing_to_watch(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no executor answers"):
         next(watch(tmp_path))
+
+
+async def test_the_end_of_the_executor_ends_its_watchers_without_a_fault(tmp_path: Path) -> None:
+    faults: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+
+    async def follow() -> AsyncGenerator[dict[str, Any], None]:
+        yield {"snapshot": {}}
+        await asyncio.Event().wait()
+
+    server = ControlServer(tmp_path, {}, follow)
+    await server.start()
+    updates = control_socket.follow(tmp_path)
+    assert await anext(updates) == {"snapshot": {}}
+    await server.stop()
+    assert [update async for update in updates] == []
+    assert faults == []
