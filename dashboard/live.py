@@ -116,6 +116,7 @@ class LiveState:
             executors=self._others.read(),
             problem=self._ledger.problem,
             daily_loss_limit=self._settings.daily_loss_limit,
+            day_begins=self._settings.day_begins,
         )
         return snapshot(rows, reading, beside)
 

@@ -42,6 +42,8 @@ class Surroundings:
     problem: str = ""
     """Why the rows may be old; empty while they are not."""
     daily_loss_limit: float = 0.0
+    day_begins: int = 0
+    """Hour (UTC) at which a trading day begins."""
 
 
 def snapshot(rows: Rows, reading: StatusReading, beside: Surroundings) -> dict[str, Any]:
@@ -50,7 +52,7 @@ def snapshot(rows: Rows, reading: StatusReading, beside: Surroundings) -> dict[s
     return {
         "executor": executor_state(reading, beside.problem, beside.health),
         "spoken": newest_trade(rows),
-        "facts": facts(rows, status, beside.daily_loss_limit),
+        "facts": facts(rows, status, beside.daily_loss_limit, beside.day_begins),
         "equity": equity_chart(rows["equity"]),
         "positions": positions_table(rows, status),
         "orders": orders_table(rows),

@@ -7,16 +7,19 @@ from typing import Any
 
 from dashboard.parts.cells import Row, Rows, fact, signed_tone
 from dashboard.parts.positions import alive_order
-from trading.candles import DAY_MS
+from trading.candles import DAY_MS, HOUR_MS
 
 
-def facts(rows: Rows, status: Row | None, limit: float) -> list[dict[str, Any]]:
-    """Return equity, results, positions and fees; ``limit`` is the daily loss that ends a day."""
+def facts(rows: Rows, status: Row | None, limit: float, day_begins: int) -> list[dict[str, Any]]:
+    """Return equity, results, positions and fees.
+
+    ``limit`` is the daily loss that ends a day, ``day_begins`` the hour (UTC) at which one begins.
+    """
     found = [
         fact("Equity", float(row["equity"]), "number", note=str(row["asset"]))
         for row in _wallets(rows, status)
     ]
-    found += _results(rows)
+    found += _results(rows, day_begins * HOUR_MS)
     found += _daily_loss(rows, status, limit)
     bare = [row for row in rows["open"] if not alive_order(row, rows["stops"], "sl")]
     sums = rows["sums"][0] if rows["sums"] else {"count": 0, "won": 0, "fees": 0}
@@ -45,13 +48,13 @@ def _wallets(rows: Rows, status: Row | None) -> Sequence[Row]:
     return [{"asset": asset, "equity": equity} for asset, equity in sorted(sums.items())]
 
 
-def _results(rows: Rows) -> list[dict[str, Any]]:
+def _results(rows: Rows, day_begins_ms: int) -> list[dict[str, Any]]:
     points = [(int(row["time"]), float(row["equity"])) for row in reversed(rows["equity"])]
     if not points:
         return []
     last, equity = points[-1]
     found = []
-    for label, start in (("Today", last - last % DAY_MS), ("All", points[0][0])):
+    for label, start in (("Today", last - (last - day_begins_ms) % DAY_MS), ("All", points[0][0])):
         earlier = [value for time, value in points if time <= start]
         change = equity - (earlier[-1] if earlier else points[0][1])
         found.append(fact(label, change, "change", signed_tone(change)))

@@ -21,9 +21,9 @@ from trading.candles import HOUR_MS
 OFF = {"entries": False, "entries_off_because": "paused"}
 
 
-def seen(state: Path) -> dict[str, Any]:
+def seen(state: Path, day_begins: int = 0) -> dict[str, Any]:
     rows = LedgerReader(LedgerSource(str(state / "ledger.sqlite"))).read()
-    return snapshot(rows, StatusReading(None, 0.0, None), Surroundings())
+    return snapshot(rows, StatusReading(None, 0.0, None), Surroundings(day_begins=day_begins))
 
 
 def cells(table: dict[str, Any]) -> list[list[dict[str, Any]]]:
@@ -72,6 +72,15 @@ def test_an_open_position_without_a_stop_is_red_and_counted(tmp_path: Path) -> N
     assert cells(parts["positions"])[1][8] == {"value": "✗ none", "unit": "text", "tone": "bad"}
     facts = {one["label"]: (one["value"], one["tone"]) for one in parts["facts"]}
     assert facts["Without a stop"] == (1, "bad")
+
+
+@pytest.mark.parametrize(("day_begins", "today"), [(0, 11.0), (1, 0.0), (22, 21.0)])
+def test_today_counts_from_the_hour_at_which_a_trading_day_begins(
+    tmp_path: Path, day_begins: int, today: float
+) -> None:
+    make_ledger(tmp_path)
+    facts = {one["label"]: one["value"] for one in seen(tmp_path, day_begins)["facts"]}
+    assert facts["Today"] == today
 
 
 def test_results_are_after_fees_and_today_counts_from_midnight(tmp_path: Path) -> None:
