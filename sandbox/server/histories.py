@@ -16,7 +16,7 @@ from typing import Any
 CHANGING = ("orders", "algos", "lists")
 # id -> the same objects while they are open.
 OPEN = {"open_orders": "orders", "open_algos": "algos"}
-GROWING = ("fills", "incomes", "amendments", "margin_moves")
+GROWING = ("fills", "incomes", "amendments", "prevented", "margin_moves")
 ENDED = frozenset(
     {"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED", "FINISHED", "ALL_DONE"}
 )

@@ -17,7 +17,7 @@ from trading.candles import MINUTE_MS
 from trading.errors import DataError
 
 # The layout of the file and of the objects in it; increase it when either changes.
-VERSION = 8
+VERSION = 9
 ADVICE = "move the file away to start afresh, or resume it with the version that wrote it"
 TABLES = """
 create table if not exists state (name text primary key, value blob) without rowid;

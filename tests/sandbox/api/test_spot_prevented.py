@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -110,6 +112,30 @@ async def test_matches_are_found_by_id_by_either_order_and_in_pages(
     page = {"orderId": taker["orderId"], "fromPreventedMatchId": second, "limit": 1}
     assert await matches(rest, **page) == [by_taker[1]]
     assert await matches(rest, orderId=1) == []
+
+
+async def test_matches_are_saved_once_and_outlive_a_restart(
+    serving: Serving, tmp_path: Path
+) -> None:
+    files = {"venue": "spot", "clock": "stepped", "state": tmp_path / "state.sqlite"}
+    balances = {"USDT": D(100_000), "BTC": D(1)}
+    heads = []
+    for run in range(2):
+        async with (
+            serving(**files, balances=balances) as server,
+            aiohttp.ClientSession() as session,
+        ):
+            rest = RestClient(session, server.url)
+            server.venues.first.engine.supply("BTCUSDT", D(0))
+            for _ in range(3):
+                await send(rest, "SELL", "0.01", "100500", "NONE")
+                await send(rest, "BUY", "0.01", "100500", "EXPIRE_BOTH")
+            with closing(sqlite3.connect(files["state"])) as saved:
+                query = "select length(value) from state where name = 'spot'"
+                heads.append(saved.execute(query).fetchone()[0])
+            found = await matches(rest, fromPreventedMatchId=0)
+            assert [row["preventedMatchId"] for row in found] == list(range(3 * run + 3))
+    assert abs(heads[1] - heads[0]) < 100, "past matches are not written again"
 
 
 async def test_orders_that_may_trade_with_each_other_prevent_nothing(

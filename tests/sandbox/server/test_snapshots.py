@@ -27,7 +27,7 @@ from trading.errors import DataError
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 # SHA-256 of the classes and fields of the saved state, by layout version.
-LAYOUTS = {8: "ba230590867f91b3f6f8aa89c584e40ea4531afca67f79d7269ded33182dd46c"}
+LAYOUTS = {9: "ba230590867f91b3f6f8aa89c584e40ea4531afca67f79d7269ded33182dd46c"}
 
 
 async def saved_state(serving: Serving, path: Path, version: bytes | None) -> Path:
