@@ -57,7 +57,14 @@ def _allocate(
     side = order.side
     own = market.best(side)
     worst = order.price if order.limited else own
-    live = [other for other in others if other.price and not other.stale and other.seen is None]
+    live = [
+        other
+        for other in others
+        if other.price
+        and not other.stale
+        and other.seen is None
+        and other.instrument.status == "TRADING"
+    ]
     for other in sorted(live, key=lambda one: one.best(side), reverse=not order.buying):
         price = other.best(side)
         better = price != own and better_or_equal(side, price, own)

@@ -231,6 +231,8 @@ def reduce(
     if order is None or not order.open:
         raise rejections.UNKNOWN_ORDER()
     market = core.market(order.symbol)
+    if market.instrument.status != "TRADING":
+        raise rejections.MARKET_CLOSED()
     if not order.filled < quantity < order.quantity:
         raise rejections.AMEND_QUANTITY()
     filters.check_amended(market, order, quantity)

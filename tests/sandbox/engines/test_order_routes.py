@@ -68,6 +68,13 @@ def test_a_worse_or_equal_price_elsewhere_changes_nothing() -> None:
         assert [fill.allocation for fill in account.fills] == [-1]
 
 
+def test_a_market_in_a_break_gives_nothing() -> None:
+    engine, account = trading(D(100_000), D(99_000))
+    engine.set_status(USDC, "BREAK")
+    engine.place_routed(account, order("BUY", "MARKET", "0.05"))
+    assert [fill.allocation for fill in account.fills] == [-1]
+
+
 def test_a_sale_takes_the_highest_bid() -> None:
     engine, account = trading(D(100_000), D(101_000))
     engine.place_routed(account, order("SELL", "MARKET", "0.05"))

@@ -23,6 +23,10 @@ Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
 MARKET = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
 SPOT_MARKET = MARKET | {"quantity": "0.001"}
+STOP = {
+    "algoType": "CONDITIONAL", "symbol": "BTCUSDT", "side": "SELL", "type": "STOP_MARKET",
+    "triggerPrice": "99000", "closePosition": "true",
+}  # fmt: skip
 # Minutes 5 to 9 are missing; the market opens again at 90000.
 HOLE = range(5, 10)
 
@@ -108,15 +112,11 @@ async def test_an_order_that_rests_can_be_cancelled_in_a_break_but_not_changed(m
 async def test_a_stop_waits_through_a_break_and_fires_at_the_first_price_after_it(
     market: Any,
 ) -> None:
-    stop = {
-        "algoType": "CONDITIONAL", "symbol": "BTCUSDT", "side": "SELL", "type": "STOP_MARKET",
-        "triggerPrice": "99000", "closePosition": "true",
-    }  # fmt: skip
     held = {"symbol": "BTCUSDT"}
     async with market() as exchange:
         await exchange.to(4)
         assert await exchange.send(**MARKET) == 0
-        assert await exchange.send(ALGO, **stop) == 0
+        assert await exchange.send(ALGO, **STOP) == 0
         await exchange.to(9)
         assert (await exchange.rest.signed("GET", "/fapi/v3/positionRisk", **held))[1]
         await exchange.to(10)
@@ -126,12 +126,28 @@ async def test_a_stop_waits_through_a_break_and_fires_at_the_first_price_after_i
 
 
 async def test_spot_says_that_its_market_is_closed(market: Any) -> None:
+    limit = SPOT_MARKET | {
+        "type": "LIMIT", "price": "95000", "timeInForce": "GTC", "newClientOrderId": "resting",
+    }  # fmt: skip
+    less = {"symbol": "BTCUSDT", "origClientOrderId": "resting", "newQty": "0.0005"}
+    amend = "/api/v3/order/amend/keepPriority"
     async with market(venue="spot", balances={"USDT": Decimal(10_000)}) as exchange:
+        await exchange.to(4)
+        assert await exchange.send("/api/v3/order", **limit) == 0
         await exchange.to(6)
+        assert (await exchange.rest.signed("PUT", amend, **less))[1]["code"] == -1013
         assert (await exchange.status("/api/v3/exchangeInfo"))["BTCUSDT"] == "BREAK"
         assert await exchange.send("/api/v3/order", **SPOT_MARKET) == -1013
         await exchange.to(10)
         assert await exchange.send("/api/v3/order", **SPOT_MARKET) == 0
+
+
+async def test_an_algo_order_is_refused_in_a_break(market: Any) -> None:
+    async with market() as exchange:
+        await exchange.to(4)
+        assert await exchange.send(**MARKET) == 0
+        await exchange.to(6)
+        assert await exchange.send(ALGO, **STOP) == -4140
 
 
 async def test_a_status_that_is_set_during_a_break_outlives_it(market: Any) -> None:
