@@ -80,13 +80,7 @@ def viewer(browser: Browser, address: str) -> Viewer:
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
     page.set_default_timeout(DEADLINE_S * 1000)
     found = Viewer(page, address)
-
-    for _ in range(int(DEADLINE_S)):
-        try:
-            page.goto(f"{address}/login")
-            break
-        except Exception:
-            page.wait_for_timeout(1000)  # nobody listens yet
+    page.goto(f"{address}/login")
     page.on("console", lambda message: found.trouble.append(message.text))
     page.on("pageerror", lambda error: found.trouble.append(str(error)))
     page.on("request", lambda sent: found.trouble.extend(_foreign(sent.url, address)))

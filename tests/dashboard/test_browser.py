@@ -14,13 +14,11 @@ from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from playwright.sync_api import Error as PlaywrightError
 
-from cli.demo.serve import free_port
 from dashboard.password import store_password
 from tests.browser.pages import PROGRAM, SCHEMES, chromium, cut_texts, serious_faults
 from tests.executor.harness import ROOT, Bench, Replay, utc
-from tests.waiting import until
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.slow,
@@ -82,7 +80,7 @@ def served(bench: Bench) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=DEADLINE_MS / 1000)
 
 
 @pytest.fixture(scope="module")
@@ -104,20 +102,11 @@ def logged_in(
         "request",
         lambda sent: None if sent.url.startswith((address, "data:")) else trouble.append(sent.url),
     )
-    until("the login page", lambda: _loads(page, f"{address}/login"), DEADLINE_MS / 1000)
-    trouble.clear()
+    page.goto(f"{address}/login")
     page.fill("#password", PASSWORD)
     page.keyboard.press("Enter")
     expect(page.locator("#stream")).to_have_text("live", timeout=DEADLINE_MS)
     return page, trouble
-
-
-def _loads(page: Page, url: str) -> bool:
-    try:
-        page.goto(url)
-    except PlaywrightError:
-        return False  # nobody listens yet
-    return page.locator("#password").count() == 1
 
 
 def test_a_fill_becomes_visible_while_the_page_is_open(

@@ -13,6 +13,7 @@ import pytest
 
 from dashboard.password import store_password
 from tests.executor.harness import ROOT
+from tests.ports import free_port
 
 DEADLINE_S = 100.0
 SETTINGS = """mode = "replay"
@@ -48,8 +49,7 @@ def start(tmp_path: Path) -> Start:
 
 
 def test_it_listens_where_its_address_is_printed(start: Start) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     with start(port) as process:
         assert process.stdout is not None
         address = process.stdout.readline().split()[0]

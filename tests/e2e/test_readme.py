@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,12 +22,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from playwright.sync_api import Error as PlaywrightError
 
 from tests.browser.pages import PROGRAM, chromium
 from tests.executor.harness import ROOT, ledger_rows
 from tests.executor.notifications.hostile import FakeDiscord, fake_discord
 from tests.first_hour.terminal import NOCTURNE, environment
+from tests.ports import free_port
 from tests.waiting import until
 
 pytestmark = [
@@ -37,6 +36,8 @@ pytestmark = [
     pytest.mark.skipif(PROGRAM is None, reason="no Chromium: apt-get install chromium"),
 ]
 DEADLINE_S = 300.0
+USUAL_MS = 5_000
+"""How long `expect` waits elsewhere: its options are those of the whole process."""
 SECTION = re.compile(r"^## Trade on paper$(.*?)^## ", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 REPLACED = ("nocturne download", "nocturne flow nightly")
@@ -65,12 +66,6 @@ def blocks() -> list[list[str]]:
         [line[2:] for line in block.splitlines() if line.startswith("$ ")]
         for block in BLOCK.findall(section[1])
     ]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -216,30 +211,23 @@ def person(tmp_path: Path, market: str, discord: FakeDiscord) -> Iterator[Person
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=DEADLINE_S * 1000)
     with chromium() as found:
         yield found
+    expect.set_options(timeout=USUAL_MS)
 
 
 def logged_in(browser: Browser, person: Person, width: int) -> Page:
     address = f"http://127.0.0.1:{person.variables['NOCTURNE_DASHBOARD_PORT']}"
     page = browser.new_page(viewport={"width": width, "height": 844})
     page.set_default_timeout(DEADLINE_S * 1000)
-    expect.set_options(timeout=DEADLINE_S * 1000)
-    until("the login page", lambda: _loads(page, f"{address}/login"), DEADLINE_S)
+    page.goto(f"{address}/login")
     password = re.search(r"^The password is: (\S+)$", "\n".join(person.said.values()), re.MULTILINE)
     assert password is not None
     page.fill("#password", password[1])
     page.keyboard.press("Enter")
     expect(page.locator("#stream")).to_have_text("live")
     return page
-
-
-def _loads(page: Page, url: str) -> bool:
-    try:
-        page.goto(url)
-    except PlaywrightError:
-        return False  # nobody listens yet
-    return page.locator("#password").count() == 1
 
 
 def test_a_person_with_the_readme_trades_on_paper(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -25,18 +24,12 @@ import yaml
 
 from tests.executor.harness import KEYS, Bench, Replay, utc
 from tests.first_hour.test_containers import DOCKERFILE, ROOT, SERVICES, in_order
+from tests.ports import free_port
 from tests.postgres import Server
 from tests.waiting import until
 
 BIN = Path(sys.executable).parent
 READY_S = 300.0
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def stages(target: str) -> list[str]:

@@ -20,7 +20,7 @@ from tests.executor.harness import DEADLINE_S, ROOT, Bench, Replay
 from tests.executor.notifications.hostile import PATH, fake_discord
 from tests.operations.open_position import ONE_TRADE, run_until_protected
 from tests.operations.secret_finder import files_below, forms, hits, marked
-from tests.operations.test_listening import free_port
+from tests.ports import free_port
 from tests.waiting import until
 
 PAGES = ("", "trades", "research", "control", "log")

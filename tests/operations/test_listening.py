@@ -14,18 +14,12 @@ import pytest
 
 from dashboard.password import store_password
 from tests.executor.harness import ROOT, Bench, Replay, utc
+from tests.ports import free_port
 from tests.waiting import until
 
 LISTENING = "0A"
 SPAN = (utc("2025-06-18T12:00"), 3.0)
 START_S = 300.0
-
-
-def free_port() -> int:
-    """A port of the system's choice: the first free one of a range is that of other tests, too."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def listening(process: int) -> set[tuple[str, int]]:
