@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,8 @@ class HealthWatch:
     def __init__(self, control: Control | None, on_answer: Callable[[], None]) -> None:
         self._control = control
         self._on_answer = on_answer
+        # An executor that hangs holds this thread, and none of those that serve pages.
+        self._thread = ThreadPoolExecutor(1, "health")
         self.answer: Mapping[str, Any] | None = None
         """The newest checks; None while the executor does not answer."""
 
@@ -99,8 +102,13 @@ class HealthWatch:
         """Ask until cancelled."""
         while self._control is not None:
             try:
-                self.answer = await asyncio.to_thread(self._control, "health", {})
+                loop = asyncio.get_running_loop()
+                self.answer = await loop.run_in_executor(self._thread, self._control, "health", {})
             except NocturneError:
                 self.answer = None
             self._on_answer()
             await asyncio.sleep(HEALTH_EVERY_S)
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)

@@ -143,6 +143,7 @@ class LiveState:
     async def close(self) -> None:
         """End the tasks and close the ledger."""
         await self._rest()
+        self._health.close()
         await self._in_thread(self._ledger.close)
         self._thread.shutdown()
 

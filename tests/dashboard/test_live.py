@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
@@ -242,6 +243,29 @@ async def test_the_executors_checks_are_requested_while_somebody_looks(tmp_path:
     ]
     assert set(asked) == {"health"}
     await stream.aclose()
+    await live.close()
+
+
+async def test_an_executor_that_hangs_is_asked_once_however_often_a_page_is_opened(
+    tmp_path: Path,
+) -> None:
+    make_ledger(tmp_path)
+    asked: list[str] = []
+    hangs = threading.Event()
+
+    def control(command: str, _: Mapping[str, str]) -> dict[str, Any]:
+        asked.append(command)
+        hangs.wait(DEADLINE_S)
+        return {"checks": {}}
+
+    settings = DashboardSettings(tmp_path, tmp_path / "published", "")
+    live = LiveState(settings, ExecutorAccess(control))
+    for _ in range(8):
+        stream = live.follow(PARTS[""])
+        await anext(stream)
+        await stream.aclose()
+    assert asked == ["health"]
+    hangs.set()
     await live.close()
 
 
