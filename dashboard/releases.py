@@ -29,7 +29,12 @@ class ReleaseEntries:
                 self._known = (
                     release_id,
                     [
-                        {"strategy": one.strategy, "symbol": one.symbol, "proven": one.proven}
+                        {
+                            "strategy": one.strategy,
+                            "symbol": one.symbol,
+                            "venue": one.venue,
+                            "proven": one.proven,
+                        }
                         for one in manifest.strategies
                     ],
                 )

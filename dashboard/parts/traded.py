@@ -19,7 +19,10 @@ def traded_table(
     last = _last_decisions(rows)
     return table(
         TRADED_HEAD,
-        [[f"{one['strategy']} {one['symbol']}", _row(one, last, status or {})] for one in entries],
+        [
+            [f"{one['strategy']} {one['symbol']}.{one['venue']}", _row(one, last, status or {})]
+            for one in entries
+        ],
     )
 
 

@@ -132,9 +132,9 @@ def test_what_is_traded_says_what_stands_against_an_entry(tmp_path: Path) -> Non
     event = {"id": "e2", "time": DAY + 5, "type": "signal_held", "symbol": "BTCUSDT"}
     add(ledger, "events", event | {"data": data, "wall_time": DAY})
     entries = [
-        {"strategy": "breakout", "symbol": "BTCUSDT", "proven": True},
-        {"strategy": "breakout", "symbol": "ETHUSDT", "proven": False},
-        {"strategy": "momentum", "symbol": "BTCUSDT", "proven": False},
+        {"strategy": "breakout", "symbol": "BTCUSDT", "venue": "x", "proven": True},
+        {"strategy": "breakout", "symbol": "ETHUSDT", "venue": "x", "proven": False},
+        {"strategy": "momentum", "symbol": "BTCUSDT", "venue": "x", "proven": False},
     ]
     status = {"entries": True, "strategies_off": ["momentum"], "halted": {"ETHUSDT.x": "foreign"}}
     found = values(parts(tmp_path, status, entries=entries)["traded"])
@@ -142,6 +142,14 @@ def test_what_is_traded_says_what_stands_against_an_entry(tmp_path: Path) -> Non
     assert [row[5] for row in found] == ["no breakout", "–", "–"]
     paused = values(parts(tmp_path, {"entries": False}, entries=entries)["traded"])
     assert {row[2] for row in paused} == {"✗ paused"}
+
+
+def test_what_is_traded_at_two_venues_has_a_row_of_each(tmp_path: Path) -> None:
+    make_ledger(tmp_path)
+    entry = {"strategy": "breakout", "symbol": "BTCUSDT", "proven": True}
+    entries = [{**entry, "venue": venue} for venue in ("binance_usdm", "binance_spot")]
+    keys = [key for key, _ in parts(tmp_path, entries=entries)["traded"]["rows"]]
+    assert len(set(keys)) == 2
 
 
 def test_the_last_trades_stand_on_the_candles_that_were_received(tmp_path: Path) -> None:
