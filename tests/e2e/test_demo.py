@@ -20,7 +20,7 @@ from lake.releases import current_release
 
 PROJECT = Path(__file__).resolve().parents[2]
 REPLAYED_FROM = datetime(2025, 6, 22, tzinfo=UTC)
-DEADLINE_S = 400
+DEADLINE_S = 900
 
 pytestmark = pytest.mark.timeout(DEADLINE_S)
 
