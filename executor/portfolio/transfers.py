@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 ASK_EVERY_S = 60.0
 SAME_WITHIN_MS = 10_000
 """The stream and the list may give a transfer times that differ by so much."""
-REMEMBERED = 200
+KEPT_MS = 3 * DAY_MS
+"""Longer than any list reaches back: what it names again must still be known."""
 OVERLAP_MS = 5 * MINUTE_MS
 """How far before its newest transfer a list is requested again."""
 
@@ -144,5 +145,6 @@ class Transfers:
         return [SeenTransfer(**row) for row in orjson.loads(stored)]
 
     def _store(self, venue: str, seen: list[SeenTransfer]) -> None:
-        text = orjson.dumps(seen[-REMEMBERED:]).decode()
+        since = self._services.clock.now_ms() - KEPT_MS
+        text = orjson.dumps([one for one in seen if one.time >= since]).decode()
         self._services.ledger.set_meta(f"transfers:{venue}", text)

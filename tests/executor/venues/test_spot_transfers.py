@@ -185,3 +185,22 @@ async def test_a_withdrawal_that_comes_back_is_neither_a_loss_nor_a_gain(
         for _ in range(2):
             await executor.transfers.ask_all()
         assert executor.daily_loss.baseline("USDT") == whole
+
+
+async def test_a_list_that_names_many_transfers_again_counts_each_once(tmp_path: Path) -> None:
+    venue, hour = Rejecting(), 60 * MINUTE
+    async with executor_on(tmp_path, venue, mode="testnet") as executor:
+        executor.daily_loss.check_all()
+        whole = executor.daily_loss.baseline("USDT")
+        executor.services.clock.observe(6 * hour)
+        venue.listed = [
+            Transfer(USDT, Decimal(-1), hour + number * MINUTE, f"out {number}")
+            for number in range(250)
+        ]
+        for _ in range(2):
+            await executor.transfers.ask_all()
+            assert executor.daily_loss.baseline("USDT") == whole - 250
+        executor.services.clock.observe(6 * DAY_MS)
+        venue.listed = [Transfer(USDT, Decimal(-1), 6 * DAY_MS, "out 250")]
+        await executor.transfers.ask_all()
+        assert len(executor.transfers._seen(venue.name)) == 1, "the list reaches back no further"
