@@ -173,6 +173,7 @@ class Searcher:
 
         missing = [place for place, signals in enumerate(found) if signals is None]
         _in_threads(decide, missing, self._threads)
+        self.prepared.forget_taken()
         return [signals for signals in found if signals is not None]
 
     def search(

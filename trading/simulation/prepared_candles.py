@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property
+from threading import Lock
 from typing import Any, cast
 
 import numpy as np
@@ -29,6 +30,8 @@ from trading.simulation.signals import TakenBars, decide_rows, decide_taken
 from trading.strategies.layout import OUT_SIZE, OWN
 from trading.strategies.setup import Setup
 
+MOST_TAKEN = 500_000
+"""Rows of higher candles that are kept for all sets, up to 400 bytes each."""
 ROOM = 4_096
 """Entries of one set that are expected; if there are more, the search runs once more."""
 
@@ -47,6 +50,7 @@ class PreparedCandles:
         self.rows = rows_of(candles, backend)
         self.owed = owed_by(candles.open_time, candles.open, rates or {}, backend)
         self._taken: dict[tuple[int, ...], list[TakenBars]] = {}
+        self._taking = Lock()
 
     @cached_property
     def extremes(self) -> Extremes:
@@ -89,7 +93,7 @@ class PreparedCandles:
         """All signals of ``setup``, and with ``stream`` the decider's output on each row.
 
         ``shared``: other sets of signals need the same higher candles; plain Python, in which they
-        take as long as the strategy, builds them once.
+        take as long as the strategy, builds them once, up to `MOST_TAKEN` rows.
         """
         backend, size = self.backend, len(self.candles)
         levels = backend.empty(LEVELS_WIDTH * size if setup.strategy.own_levels else 0)
@@ -101,9 +105,11 @@ class PreparedCandles:
         )
         buffers = DeciderBuffers(*(backend.floats(buffer) for buffer in setup.buffers()))
         with explained(setup.step):
-            if shared and not (stream or setup.is_bare or backend.compiled):
+            plain = shared and not (stream or setup.is_bare or backend.compiled)
+            taken = self._taken_by(setup) if plain else None
+            if taken is not None:
                 decide_all = backend.kernel(decide_taken, strategy_step=setup.step)
-                decide_all(self.rows, self._taken_by(setup), buffers, day_bound, sink)
+                decide_all(self.rows, taken, buffers, day_bound, sink)
             else:
                 decide_all = backend.kernel(decide_rows, strategy_step=setup.step)
                 decide_all(self.rows, buffers, setup.base_ms, setup.is_bare, day_bound, sink)
@@ -115,12 +121,23 @@ class PreparedCandles:
             room.exits[:left],
         ), sink.stream
 
-    def _taken_by(self, setup: Setup) -> list[TakenBars]:
-        """Return the candles that a decider of these timeframes takes, row by row."""
+    def _taken_by(self, setup: Setup) -> list[TakenBars] | None:
+        """Return the candles that a decider of these timeframes takes, None if they are too many.
+
+        Threads wait for the one that builds them.
+        """
         key = setup.base_ms, setup.signal_ms, setup.filter_ms, setup.hourly_ms, *setup.more
-        if key not in self._taken:
-            self._taken[key] = taken_bars(self.rows, setup)
-        return self._taken[key]
+        with self._taking:
+            if key not in self._taken:
+                kept = sum(map(len, self._taken.values()))
+                if kept + len(self.candles) > MOST_TAKEN:
+                    return None
+                self._taken[key] = taken_bars(self.rows, setup)
+            return self._taken[key]
+
+    def forget_taken(self) -> None:
+        """Free the shared candles: all sets have their signals."""
+        self._taken.clear()
 
     def scan(self, setups: Sequence[Setup]) -> list[Signals | None]:
         """Signals of each setup, found in one pass for all that differ in one parameter.

@@ -10,9 +10,11 @@ import pytest
 from trading.candles import MINUTE_MS, CandleColumns
 from trading.jit.backends import backend
 from trading.market.bars import MORE_AT, SIGNAL_AT
-from trading.simulation import Costs, Searcher
+from trading.market.rows import Rows
+from trading.simulation import Costs, Searcher, prepared_candles
 from trading.simulation.prepared_candles import PreparedCandles
 from trading.simulation.shared_bars import taken_bars
+from trading.simulation.signals import TakenBars
 from trading.strategies.parameters import Value
 from trading.strategies.registry import get_strategy
 from trading.strategies.setup import Setup
@@ -76,6 +78,27 @@ def test_shared_candles_give_the_same_signals(
         shared, _ = prepared.decide(setup, day_bound=False, shared=True)
         for mine, other in zip(shared, alone, strict=True):
             np.testing.assert_array_equal(np.asarray(mine), np.asarray(other))
+
+
+def test_sets_share_no_more_candles_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[int] = []
+
+    def counted(rows: Rows, setup: Setup) -> list[TakenBars]:
+        built.append(setup.signal_ms // MINUTE_MS)
+        return taken_bars(rows, setup)
+
+    candles = wavy()
+    monkeypatch.setattr(prepared_candles, "taken_bars", counted)
+    monkeypatch.setattr(prepared_candles, "MOST_TAKEN", len(candles) + 100)
+    prepared = PreparedCandles(candles, backend(False))
+    for signal_tf in ("15m", "5m", "15m", "5m"):
+        values = {"signal_tf": signal_tf, "filters": "off"}
+        setup = Setup.of(get_strategy("wave"), values, MINUTE_MS)
+        alone, _ = prepared.decide(setup, day_bound=False)
+        shared, _ = prepared.decide(setup, day_bound=False, shared=True)
+        for mine, other in zip(shared, alone, strict=True):
+            np.testing.assert_array_equal(np.asarray(mine), np.asarray(other))
+    assert built == [15], "with those of 5m it would be too many"
 
 
 def test_every_set_of_a_plain_search_has_the_result_that_it_has_alone() -> None:
