@@ -112,6 +112,7 @@ def _kills(title: str, result: Mapping[str, Any]) -> str:
     ]
     if "load" in result:
         lines.append(f"Load (median): {result['load']} on {result['processors']} processors.")
+    lines += _commit_of(result)
     if total < WANTED or min(windows.values(), default=0) < WANTED_IN_EACH:
         lines += [
             "",
@@ -121,6 +122,11 @@ def _kills(title: str, result: Mapping[str, Any]) -> str:
     if violations:
         lines += ["", "Failures:", "", *(f"- {text}" for text in violations)]
     return "\n".join(lines) + "\n"
+
+
+def _commit_of(result: Mapping[str, Any]) -> list[str]:
+    """Say which executor was killed: a later one may write its orders in another way."""
+    return [f"Commit of the executor: {result['commit']}."] if result.get("commit") else []
 
 
 def _total(result: Mapping[str, Any]) -> int:
@@ -146,7 +152,9 @@ def _repeated(result: Mapping[str, Any]) -> str:
     lines = [
         f"\nSeeds run again: {seeds}. Kills: {_total(result)}.",
         f"Failures: {len(result['violations'])}.",
-        f"Load (median): {result['load']} on {result['processors']} processors.\n",
+        f"Load (median): {result['load']} on {result['processors']} processors.",
+        *_commit_of(result),
+        "",
     ]
     return "\n".join([*lines, *(f"- {text}\n" for text in result["violations"])])
 

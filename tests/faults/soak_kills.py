@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -55,7 +56,20 @@ def _keep(store: str, kills: Kills, rounds: int, loads: Sequence[float]) -> None
         "seeds": list(AGAIN[:rounds] or range(rounds)),
         "load": round(median(loads), 1),
         "processors": os.cpu_count(),
+        "commit": _commit(),
     }
     (FOLDER / f"{'again' if AGAIN else 'kills'}-{store}.json").write_text(
         json.dumps(found, indent=2) + "\n"
     )
+
+
+def _commit() -> str:
+    """Name the commit whose executor is killed; empty outside of a clone."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    try:
+        found = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return found.stdout.strip()

@@ -88,7 +88,13 @@ def test_rounds_that_were_repeated_and_all_kills_together_are_named(
         "seeds": [4],
         "load": 3.5,
         "processors": 2,
+        "commit": "1a2b3c4d",
     }
     text = reliability.page({"sqlite": busy, "postgresql": busy}, [], {"sqlite": again})
     assert "Kills: 212, at least 42 in each window. Failures: 2." in text
+    busy["commit"] = "0f0f0f0f"
+    named = reliability.page({"sqlite": busy}, [])
+    assert "Commit of the executor: 0f0f0f0f.\n" in named
+    assert text.count("Commit of the executor: 1a2b3c4d.\n") == 1
+    assert "Commit" not in text.partition("Seeds run again")[0]
     assert text.count("Seeds run again: 4. Kills: 5.\nFailures: 0.\nLoad (median): 3.5 on 2") == 1
