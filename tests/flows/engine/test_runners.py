@@ -7,10 +7,12 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from flows.engine import dask_cluster
+from flows.engine import engine as engine_module
 from flows.engine.engine import FlowStep, PlainEngine
 from flows.engine.request import FlowArguments
 from flows.hosting.launch import launch
@@ -143,3 +145,16 @@ def test_a_release_has_the_same_bytes_under_each_runner(
             data = (release.folder / file.path).read_bytes()
             assert data == (expected.folder / file.path).read_bytes(), (kind, file.path)
         assert lake_state(root) == lake_state(first), kind
+
+
+def test_a_step_returns_its_memory_and_a_c_library_that_cannot_is_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trimmed: list[int] = []
+    for library in (SimpleNamespace(malloc_trim=trimmed.append), SimpleNamespace()):
+        monkeypatch.setattr(
+            engine_module, "ctypes", SimpleNamespace(CDLL=lambda _, own=library: own)
+        )
+        with engine_module.timed([].append, "step"):
+            pass
+    assert trimmed == [0]
