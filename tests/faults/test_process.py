@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from executor.bus.events import AnyEvent, EventType
+from executor.ledger.connection import OpenTransaction
 from executor.ledger.journal import Journal
 from executor.ledger.sqlite import SqliteConnection
 from tests.faults.drill import TAKEN, Drill, hold
@@ -39,20 +40,23 @@ async def test_f19_on_a_full_disk_what_is_open_is_managed_and_written_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk fills up with the first fill, and has room again after the first close."""
-    execute, recover = SqliteConnection._execute, SqliteConnection.recover
+    execute, recover = OpenTransaction.execute, SqliteConnection.recover
     full: set[str] = set()
     refused: list[str] = []
 
-    def executed(connection: SqliteConnection, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
-        if full and connection.durable:
+    def executed(
+        transaction: OpenTransaction, connection: Any, sql: str, values: Sequence[Any]
+    ) -> sqlite3.Cursor:
+        file = connection.execute("pragma database_list").fetchone()["file"]
+        if full and file:
             refused.append(sql)
             raise sqlite3.OperationalError("database or disk is full")
-        return execute(connection, sql, values)
+        return execute(transaction, connection, sql, values)
 
     def recovered(connection: SqliteConnection) -> bool:
         return not full and recover(connection)
 
-    monkeypatch.setattr(SqliteConnection, "_execute", executed)
+    monkeypatch.setattr(OpenTransaction, "execute", executed)
     monkeypatch.setattr(SqliteConnection, "recover", recovered)
     on_first(monkeypatch, EventType.ORDER_FILLED, lambda: full.add("yes"))
     on_first(monkeypatch, EventType.POSITION_CLOSED, full.clear)
