@@ -305,7 +305,7 @@ def train(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     if not request.settings.models:
         raise SettingsError("nothing to train: the setting 'models' is false")
     trained = _trained(run, _featured(run, _checked(run)))
-    run.results["train"].good_keys()
+    Outcomes("train", tuple(run.results["train"])).good_keys()
     return run.finish("train", "; ".join(model.sentence for model in trained))
 
 
