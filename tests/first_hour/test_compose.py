@@ -30,6 +30,7 @@ from tests.waiting import until
 
 BIN = Path(sys.executable).parent
 READY_S = 300.0
+ENDED_S = 300.0
 
 
 def stages(target: str) -> list[str]:
@@ -121,7 +122,7 @@ def is_healthy(here: Here, service: str) -> bool:
 
 @contextmanager
 def running(here: Here, service: str, *more: str) -> Iterator[Path]:
-    """Run a service as its container would; yield its log. SIGTERM ends it in its grace period."""
+    """Run a service as its container would; yield its log. SIGTERM ends it."""
     log = here.folder / f"{service}.log"
     with log.open("w") as target:
         process = subprocess.Popen(
@@ -137,7 +138,8 @@ def running(here: Here, service: str, *more: str) -> Iterator[Path]:
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            process.wait(60)
+            # A worker waits for the run that its schedule has begun at a quarter of the hour.
+            process.wait(ENDED_S)
         if process.poll() is None:
             process.kill()
             process.wait()
