@@ -241,7 +241,7 @@ def test_a_lost_ledger_is_rebuilt_from_the_ids_of_the_orders(make_bench: Make) -
     process = bench.start("--until-finished")
     bench.wait(lambda s: s["accounts"]["main"]["open_algo_orders"] == 2)
     process.send_signal(signal.SIGKILL)
-    process.wait(timeout=10)
+    process.wait(timeout=60)
     for file in (bench.folder / "state").glob("ledger.sqlite*"):
         file.unlink()
     bench.finish()

@@ -69,7 +69,7 @@ def test_served_process_prints_one_line_and_ends_cleanly_on_sigterm(
         status = json.loads(fetch_status(line.split()[-1]))
         assert (status["clock"], status["waiting"]) == ("lockstep", True)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
         assert process.stdout.read() == ""
         assert process.stderr.read() == ""
     report = audit_ledger(ledger)

@@ -40,7 +40,7 @@ def upstream(tmp_path: Path) -> Iterator[str]:
 
 
 def wallet(url: str) -> str:
-    with urllib.request.urlopen(f"{url}/sandbox/status", timeout=5) as answer:
+    with urllib.request.urlopen(f"{url}/sandbox/status", timeout=60) as answer:
         return str(json.load(answer)["accounts"]["main"]["wallet"])
 
 
