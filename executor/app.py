@@ -102,7 +102,7 @@ class App:
         except ParameterError as error:
             return f"settings [strategies]: {error}"
         except SettingsError:
-            pass  # said by the reload itself
+            pass  # the reload has reported it
         return ""
 
     async def run(self, *, until_finished: bool) -> None:
@@ -178,7 +178,7 @@ class App:
         log.info("ready in %.2f s", time.monotonic() - started, extra={"symbols": symbols})
 
     def _daily_jobs(self) -> list[tuple[str, float, Job]]:
-        """The heartbeat, from now on, and the summary; a replay is no day of anybody's."""
+        """Beat and send the daily summary until cancelled; a replay does neither."""
         services = self._services
         jobs: list[tuple[str, float, Job]] = [
             ("heartbeat", services.settings.alerts.heartbeat_s, self._beat)
@@ -192,7 +192,7 @@ class App:
             await self._heartbeat.beat()
 
     def _announce(self, title: str) -> None:
-        """Say that a run begins or ends; a replay ends many a time and is not said."""
+        """Announce that a run begins or ends; a replay announces neither."""
         services, release = self._services, self._x.releases.current
         if services.settings.mode is Mode.REPLAY:
             return

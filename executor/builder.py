@@ -279,7 +279,7 @@ def _stale_s(settings: Settings) -> float | None:
 
 
 def _tick_s(settings: Settings) -> float:
-    """In lockstep no step of the market is one too many."""
+    """In lockstep the market never sends more than the executor can take."""
     return 0.0 if settings.replay.clock_url is not None else settings.timing.tick_s
 
 

@@ -1,4 +1,4 @@
-"""SQL for whoever is not trusted with the machine: only the lake's files, few rows, little time."""
+"""SQL for an untrusted caller: the lake's files only, few rows, little time."""
 
 from __future__ import annotations
 

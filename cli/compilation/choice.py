@@ -44,7 +44,7 @@ def uses_compiled(
 ) -> bool:
     """Decide the backend of a run that takes ``plain_seconds`` in plain Python, and prepare it.
 
-    True once the kernels can be loaded. What happens is said on standard error. A kernel that does
+    True once the kernels can be loaded. Standard error says what happens. A kernel that does
     not compile is a `ParameterError`.
     """
     from cli.backtesting.results import say

@@ -51,7 +51,7 @@ class CompileOrder:
         return cls(name, dict(params), base_ms, what, part, str(current_folder() or ""))
 
     def start_behind(self) -> None:
-        """Start a process that yields to others and outlives this one, unless one is at it."""
+        """Start a low-priority process that outlives this one, unless one is already running."""
         name = f"{hashlib.sha256(self._text.encode()).hexdigest()[:24]}.order"
         with (Path(self.cache) / name).open("ab") as lock:
             try:
@@ -69,7 +69,7 @@ class CompileOrder:
             )
 
     def start(self) -> subprocess.Popen[str]:
-        """Start a process that is waited for; what does not compile is said on its error output."""
+        """Start a process to wait for; its error output says what does not compile."""
         return subprocess.Popen(
             [*_PROGRAM, self._text],
             stdin=subprocess.DEVNULL,

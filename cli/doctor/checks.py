@@ -227,7 +227,7 @@ def clock_line(venue: str, settings: Settings) -> CheckLine:
         )
     if said is None:
         return CheckLine(name, "warning", f"{url} does not say its time", "compare it by hand")
-    # It was said at some time between both, and cut to a whole second.
+    # The server answered between the two readings, and its time is cut to a whole second.
     after = _now()
     skew = (before + after) / 2 - parsedate_to_datetime(said).timestamp() - 0.5
     if abs(skew) > MOST_SKEW_S + (after - before) / 2:

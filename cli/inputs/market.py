@@ -25,7 +25,7 @@ _SPARSE_SYMBOL = re.compile(r"(KRW|BTC|USDT)-[0-9A-Z]+([-_]\d+[smhdw])?|\d{6}([-
 class Market:
     """Candles to run on: those before ``start_ms`` (if given) only warm the indicators up.
 
-    ``funding`` maps times (ms) to the rates that positions pay; ``funding_source`` says whence.
+    ``funding`` maps times (ms) to the rates that positions pay, which come from ``funding_source``.
     """
 
     columns: CandleColumns

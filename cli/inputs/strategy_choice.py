@@ -144,6 +144,6 @@ def choose(
         for key, value in found.params.items()
         if key not in searched
     }
-    # The preset's own stops may idle: only what is said here must count.
+    # A preset may bring stops that its mode ignores; only options given here must have an effect.
     chosen.refuse_idle({"filters": from_preset.get("filters", "on"), **given}, searched)
     return chosen, {**from_preset, **given}

@@ -46,7 +46,7 @@ def executor_state(
 
 
 def _failing(health: Mapping[str, Any] | None) -> list[str]:
-    """Return the checks that do not hold; whether entries are on is said anyway."""
+    """Return the checks that fail, and always whether entries are on."""
     checks = (health or {}).get("checks", {})
     return [name for name, one in checks.items() if not one.get("ok") and name != "entries"]
 

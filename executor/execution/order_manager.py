@@ -66,7 +66,7 @@ class SentOrder:
 
 @dataclass(frozen=True, slots=True)
 class PairPartner:
-    """The second order of a pair of which one cancels the other."""
+    """The second order of a pair in which each cancels the other."""
 
     ticket: Ticket
     kind: OrderKind

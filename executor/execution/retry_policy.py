@@ -63,7 +63,7 @@ def after_fault(fault: VenueFaultError, order: NewOrder, attempts: int) -> Retry
 
 
 def _after_limit(fault: RateLimited, order: NewOrder, attempts: int) -> RetryDecision:
-    """Entries give up, since their price moves on; orders that reduce risk wait as asked."""
+    """Give up an entry, whose price moves on; let an order that reduces risk wait as requested."""
     may_wait = order.exits and not isinstance(fault, Banned)
     if may_wait and attempts <= URGENT_TRIES:
         # The transport keeps a few requests of every block for orders that reduce risk.

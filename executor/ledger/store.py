@@ -95,7 +95,7 @@ class Ledger:
         self._connection.close()
 
     def flush(self) -> None:
-        """Commit what waits, and that orders went out of which nothing newer is known."""
+        """Commit what waits, and mark as sent the orders that went out since."""
         going_out, self._going_out = self._going_out, []
         for client_id in going_out:
             self._write(NOTE_SENT, (OrderState.SENT, client_id, OrderState.INTENT))

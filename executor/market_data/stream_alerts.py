@@ -1,4 +1,4 @@
-"""What is said of streams that do not come back."""
+"""Alerts about streams that do not come back."""
 
 from __future__ import annotations
 

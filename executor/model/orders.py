@@ -108,7 +108,7 @@ class NewOrder:
     exits: bool = False
     """Whether it makes a position smaller or protects it: it goes before everything else."""
     partner: NewOrder | None = None
-    """The other order of a pair of which one cancels the other."""
+    """The other order of a pair in which each cancels the other."""
 
     @property
     def conditional(self) -> bool:

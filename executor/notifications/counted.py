@@ -1,4 +1,4 @@
-"""Alerts said once, then counted: the twentieth of a kind tells nothing that the first did not.
+"""Alerts sent once, then counted: the twentieth of a kind adds nothing to the first.
 
 A critical alert is only held back when it says the very same within a minute.
 """

@@ -100,7 +100,7 @@ class AlertDelivery:
                 tasks.create_task(self._keep_delivering(channel, wake))
 
     async def drain(self, within_s: float) -> None:
-        """Wait a little until nothing that may go out is left: the end of a run is said too."""
+        """Wait briefly until everything due has gone out, the end of the run included."""
         try:
             async with asyncio.timeout(within_s):
                 while any(self.next_for(name, {}) for name in self._names):

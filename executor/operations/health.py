@@ -14,7 +14,7 @@ LEAST_DISK_BYTES = 256 * 1024**2
 MOST_MEMORY_BYTES = 400 * 1024**2
 MOST_QUEUED = 500
 MOST_REFUSED = 3
-"""Refused values within a minute; a single one is counted, and is no illness of a stream."""
+"""Refused values within a minute; a single one is counted, but the stream is still healthy."""
 MOST_OFFSET_MS = 1_000
 MOST_UNDELIVERED_S = 300.0
 MOST_CPU = 0.9

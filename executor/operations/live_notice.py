@@ -1,4 +1,4 @@
-"""What is said at every start: strategies that trade without proof, and overridden settings."""
+"""Notices at every start: strategies that trade without proof, and overridden settings."""
 
 from __future__ import annotations
 

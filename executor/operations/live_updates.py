@@ -71,7 +71,7 @@ class _Watcher:
             return
         self._events.append(event)
         if len(self._events) > MOST_WAITING:
-            # It is cut off: whoever is suspended may keep nothing waiting.
+            # It is cut off: a suspended viewer must not keep the executor waiting.
             self.behind = True
             self._events.clear()
         self._arrived.set()

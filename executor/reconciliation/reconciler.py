@@ -139,7 +139,7 @@ class Reconciler:
         if beyond == 0:
             slot.foreign = ZERO
         elif beyond > 0 and self._services.venue_of(symbol).capabilities.holds_balances:
-            # The account's own coins beside ours: no business of this position.
+            # The account's own coins beside ours have nothing to do with this position.
             slot.foreign = beyond
         elif beyond != slot.foreign:
             await self._correction.correct(holding, position)

@@ -6,7 +6,7 @@ from executor.risk.account_state import AccountState
 from executor.settings import RiskSettings
 
 MOST_REFUSED_STOPS = 2
-"""After so many in a day, entries of the instrument stop: the cause will not go away by itself."""
+"""After so many in a day, entries of the instrument stop: the cause will not fix itself."""
 MOST_REJECTED_ENTRIES = 3
 """After so many refusals by the exchange in a day, an instrument is not tried again."""
 

@@ -18,7 +18,7 @@ class Masker:
     def __init__(
         self, secrets: Iterable[str] = (), mask_venue: Callable[[str], str] = unchanged
     ) -> None:
-        # A shorter secret is a test's; masking it would only blot out ordinary words.
+        # A shorter secret is a test's; masking it would only hide ordinary words.
         self._secrets = tuple(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
         self._mask_venue = mask_venue
 

@@ -230,7 +230,7 @@ class ForecastSettings(_Section):
     leverage: bool = False
     """Whether it stands for the ATR behind a leverage that follows the volatility."""
     cost_filter: float = Field(default=0.0, ge=0, le=100)
-    """Round trips that the mean move of the next hour must pay for; 0 enters whatever it is."""
+    """Round trips that the mean move of the next hour must pay for; 0 switches the filter off."""
     round_trip_bps: float = Field(default=2.0 * (FEE_BPS + SLIPPAGE_BPS), ge=0, le=1_000)
     when_missing: WhenMissing = "neutral"
     """Without a valid forecast: enter as without forecasts (``neutral``), or ``skip``."""

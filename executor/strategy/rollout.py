@@ -134,7 +134,7 @@ class ReleaseRollout:
     async def renew(self) -> None:
         """Warm the runners up with the settings of now, and swap them in.
 
-        Where that fails, those at work go on, and it is said.
+        If that fails, the current ones go on, and an alert says so.
         """
         try:
             with self._services.activity.busy("release"):

@@ -48,7 +48,7 @@ class Held:
         return found
 
     def months_lacking(self, symbol: str) -> list[str]:
-        """Months of the request of which a minute is missing."""
+        """Months of the request with a missing minute."""
         return [m for m, span in months(self._request.span) if self.lacks(symbol, m, span)]
 
     def missing(self, symbol: str) -> list[TimeSpan]:
@@ -59,7 +59,7 @@ class Held:
         return holes
 
     def days_lacking(self, symbol: str, span: TimeSpan) -> list[str]:
-        """Whole days of ``span``, over by now, of which a minute is missing."""
+        """Whole, finished days of ``span`` with a missing minute."""
         now, holes = milliseconds(self._request.now), self.holes(symbol, span)
         return [
             day

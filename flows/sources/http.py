@@ -136,7 +136,7 @@ class Host:
             self._resume_at = max(self._resume_at, time.monotonic() + wait)
         weight = self._weight
         if weight and _seconds(headers.get(weight.header), 0.0) >= 0.8 * weight.per_minute:
-            # The count starts again with the minute; what is left belongs to whoever trades.
+            # The count restarts every minute; what is left is kept for trading.
             self._resume_at = max(self._resume_at, time.monotonic() + 60 - time.time() % 60)
 
 

@@ -254,7 +254,7 @@ class SymbolDownloads:
         return added
 
     async def _archived_funding(self, archive: Archive, symbol: str) -> int:
-        """Whole months of which the lake has no rate."""
+        """Whole months without a rate in the lake."""
         added = 0
         times = await asyncio.to_thread(self._held.funding_times, symbol)
         for month, whole in months(self._request.span):

@@ -210,6 +210,6 @@ def _span(text: str) -> tuple[int, int]:
     try:
         first, end = (time.fromisoformat(part) for part in text.split("-"))
     except ValueError:
-        raise ValueError(f"'{text}' is no stretch of time such as 09:00-15:20") from None
+        raise ValueError(f"'{text}' is not a time span such as 09:00-15:20") from None
     start = first.hour * 60 + first.minute
     return start, end.hour * 60 + end.minute - start

@@ -85,7 +85,7 @@ class LiveMarket:
 
     @property
     def stale(self) -> list[str]:
-        """The symbols of which nothing is seen now."""
+        """The symbols without live data at the moment."""
         feeds = (feed for venue in self._venues for feed in venue.feeds.values())
         return [feed.symbol for feed in feeds if feed not in self._heard]
 

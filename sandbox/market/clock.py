@@ -111,7 +111,7 @@ class SteppedClock:
             await self._standing.wait()
 
     def finish(self) -> None:
-        """Note that the replay is over and release whoever waits for a step."""
+        """Note that the replay is over and release everyone who waits for a step."""
         self._over = True
         self._standing.set()
 

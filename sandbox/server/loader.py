@@ -102,7 +102,7 @@ def load_krw_feeds(settings: SandboxSettings) -> dict[str, SymbolFeed]:
     strange = next((name for name in series if not form.fullmatch(name)), None)
     if strange is not None:
         raise DataError(
-            f"{settings.candles}: {strange} is no market of {settings.venue}, such as {example}"
+            f"{settings.candles}: {strange} is not a market of {settings.venue}; one is {example}"
         )
     return {symbol: make(candles) for symbol, candles in series.items()}
 

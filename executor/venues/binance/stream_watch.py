@@ -20,7 +20,7 @@ class _Stream:
 
 
 class StreamWatch:
-    """Says which streams are mute; a quiet market makes it ask ever more seldom.
+    """Finds mute streams; in a quiet market it asks less and less often.
 
     ``stale_s`` is how long a stream may be silent; None where silence is normal.
     """

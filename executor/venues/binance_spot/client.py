@@ -142,7 +142,7 @@ class BinanceSpot(BinanceClient):
         return parse.order(await send("privatePostOrder", **params))
 
     async def _place_pair(self, order: NewOrder, partner: NewOrder) -> VenueOrder:
-        """Send a pair of which one cancels the other; returns the first of the two."""
+        """Send a pair in which each cancels the other; returns the first of the two."""
         above, below = sorted(
             (order, partner), key=lambda leg: leg.trigger_price or ZERO, reverse=True
         )

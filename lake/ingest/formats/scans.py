@@ -63,7 +63,9 @@ def scan(path: Path | bytes, *, numbers: bool = True) -> pl.LazyFrame:
     except (pl.exceptions.PolarsError, OSError, EOFError, ValueError, zlib.error) as error:
         name = {".parquet": "Parquet", ".feather": "feather"}.get(kind, kind.split(".")[1].upper())
         raise DataError(f"it cannot be read as {name}: {first_line(error)}") from error
-    raise DataError(f"'{path.suffix}' is no format of candles; known are {', '.join(SUFFIXES)}")
+    raise DataError(
+        f"'{path.suffix}' is not a format of candles; the known ones are {', '.join(SUFFIXES)}"
+    )
 
 
 def _opened(lazy: pl.LazyFrame) -> pl.LazyFrame:
@@ -170,7 +172,7 @@ def _scan_json(data: bytes) -> pl.LazyFrame:
                 {name: pl.Series(name, values, strict=False) for name, values in lists.items()}
             )
     if not isinstance(rows, list) or not rows:
-        raise DataError("the JSON is no list of candles, or an empty one")
+        raise DataError("the JSON is not a list of candles, or the list is empty")
     if all(isinstance(row, dict) for row in rows):
         return pl.LazyFrame(rows, infer_schema_length=None)
     width = len(rows[0]) if isinstance(rows[0], list) else 0

@@ -118,7 +118,7 @@ class Access:
         return hash_of(app, body)
 
     def approved(self, key: str) -> str:
-        """Return the account of a WebSocket's approval key; empty when it is nobody's."""
+        """Return the account of a WebSocket's approval key; empty if the key is unknown."""
         return next((c.account for c in self.credentials.values() if approval_key(c) == key), "")
 
 

@@ -176,7 +176,7 @@ class OrderList:
 
     @property
     def pair(self) -> tuple[int, ...]:
-        """The orders of which one ends the other, or the only pending one."""
+        """The orders that end each other, or the only pending one."""
         return self.pending or self.order_ids
 
 

@@ -118,8 +118,8 @@ noted = 2026-11-30
 """
 BAD = {
     "no zone": ("Asia/Seoul", "Asia/Soul", "krx.time_zone: 'asia/Soul' is no time zone"),
-    "no time": ("09:00-15:20", "nine to five", "'nine to five' is no stretch of time"),
-    "one end": ("09:00-15:20", "09:00", "'09:00' is no stretch of time"),
+    "no time": ("09:00-15:20", "nine to five", "'nine to five' is not a time span"),
+    "one end": ("09:00-15:20", "09:00", "'09:00' is not a time span"),
     "turned over": ("09:00-15:20", "15:20-09:00", "begins before the last minute ended"),
     "no weekday": ('"mon"', '"monday"', "krx.weekdays.0"),
     "no source": ('source = "here"', "", "krx.source: field required"),

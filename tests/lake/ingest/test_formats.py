@@ -349,9 +349,9 @@ BAD = {
     "no Parquet": ("x.parquet", b"PAR1 and then nothing", "x.parquet cannot be read as Parquet"),
     "no feather": ("x.feather", b"ARROW1 and then nothing", "x.feather cannot be read as feather"),
     "no JSON": ("x.json", b"[[1, 2,", "x.json cannot be read as JSON"),
-    "JSON of another kind": ("x.json", b'{"a": 1}', "x.json: the JSON is no list of candles"),
+    "JSON of another kind": ("x.json", b'{"a": 1}', "x.json: the JSON is not a list of candles"),
     "no gzip": ("x.csv.gz", b"plain text", "x.csv.gz cannot be read as CSV"),
-    "HDF5": ("x.h5", b"\x89HDF", "'.h5' is no format of candles; known are .csv"),
+    "HDF5": ("x.h5", b"\x89HDF", "'.h5' is not a format of candles; the known ones are .csv"),
     "no encoding": ("x.csv", b"time,open\n\xff\xfe\xff,1\n", "save it in UTF-8"),
     "no volume": ("x.csv", frame().drop("volume").write_csv().encode(), "has no column 'volume'"),
     "two units": (
