@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -164,9 +163,8 @@ class Incidents:
             if fault.venue and (venue is self._venues.spot) != (fault.venue == "spot"):
                 continue
             if fault.symbol in venue.feeds:
-                market = venue.engine.core.market(fault.symbol)
-                market.instrument = dataclasses.replace(market.instrument, **changes)
-                venue.feeds[fault.symbol].instrument = market.instrument
+                rules = venue.engine.set_rules(fault.symbol, **changes)
+                venue.feeds[fault.symbol].instrument = rules
 
     def _account(self, fault: Fault) -> UsdmAccount:
         accounts = self._usdm.engine.core.accounts

@@ -171,12 +171,10 @@ def _match(fill: SpotFill) -> Json:
     return {"tradeId": -1, "matchType": "ONE_PARTY_TRADE_REPORT", "allocId": fill.allocation}
 
 
-def allocation_json(fill: SpotFill) -> Json:
-    """Return an allocation as `myAllocations` does."""
+def _fill_json(fill: SpotFill) -> Json:
+    """Return what trades and allocations have in common."""
     return {
         "symbol": fill.symbol,
-        "allocationId": fill.allocation,
-        "allocationType": "SOR",
         "orderId": fill.order_id,
         "orderListId": fill.list_id,
         "price": money_text(fill.price),
@@ -186,9 +184,19 @@ def allocation_json(fill: SpotFill) -> Json:
         "commissionAsset": fill.fee_asset,
         "time": fill.time,
         "isBuyer": fill.side == "BUY",
-        "isMaker": False,
-        "isAllocator": False,
+        "isMaker": fill.maker,
     }
+
+
+def allocation_json(fill: SpotFill) -> Json:
+    """Return an allocation as `myAllocations` does."""
+    named = {"allocationId": fill.allocation, "allocationType": "SOR", "isAllocator": False}
+    return {**_fill_json(fill), **named}
+
+
+def trade_json(fill: SpotFill) -> Json:
+    """Return a trade as `myTrades` does."""
+    return {**_fill_json(fill), "id": fill.trade_id, "isBestMatch": True}
 
 
 def cancelled_json(order: SpotOrder, cancel_id: str) -> Json:
@@ -224,25 +232,6 @@ def list_report_json(account: SpotAccount, found: OrderList, *, cancelling: bool
     legs = [account.orders[i] for i in found.order_ids]
     reports = [cancelled_json(leg, "") if cancelling else result_json(leg) for leg in legs]
     return {**list_json(account, found), "orderReports": reports}
-
-
-def trade_json(fill: SpotFill) -> Json:
-    """Return a trade as `myTrades` does."""
-    return {
-        "symbol": fill.symbol,
-        "id": fill.trade_id,
-        "orderId": fill.order_id,
-        "orderListId": fill.list_id,
-        "price": money_text(fill.price),
-        "qty": money_text(fill.quantity),
-        "quoteQty": money_text(fill.price * fill.quantity),
-        "commission": money_text(fill.fee),
-        "commissionAsset": fill.fee_asset,
-        "time": fill.time,
-        "isBuyer": fill.side == "BUY",
-        "isMaker": fill.maker,
-        "isBestMatch": True,
-    }
 
 
 def account_json(core: SpotCore, account: SpotAccount, *, omit_zero: bool) -> Json:

@@ -86,8 +86,12 @@ class BaseEngine(Generic[C, E]):
 
     def set_status(self, symbol: str, status: str) -> ExchangeInstrument:
         """Change the symbol's trading status; return its new rules."""
+        return self.set_rules(symbol, status=status)
+
+    def set_rules(self, symbol: str, **changes: Any) -> ExchangeInstrument:
+        """Change fields of the symbol's rules; return the new rules."""
         market = self.core.markets[symbol]
-        market.instrument = replace(market.instrument, status=status)
+        market.instrument = replace(market.instrument, **changes)
         rules: ExchangeInstrument = market.instrument
         return rules
 

@@ -140,8 +140,9 @@ class SpotEngine(BaseEngine[SpotCore, SpotEvent]):
         working = pegs.priced(core, market, working)
         pending = [pegs.priced(core, market, leg) for leg in pending]
         orders.check(core, market, account, working)
-        for leg in () if pays else pending:
-            filters.check(market, account, leg)
+        check = filters.check_unsized if pays else filters.check
+        for leg in pending:
+            check(market, account, leg)
         if len(pending) > 1:
             prices = [leg.stop_price or leg.price for leg in pending]
             if not any(leg.trailing for leg in pending) and prices[0] <= prices[1]:

@@ -21,16 +21,21 @@ BID_UP, BID_DOWN, ASK_UP, ASK_DOWN = Decimal(5), Decimal("0.2"), Decimal(5), Dec
 
 def check(market: RecordedMarket, account: SpotAccount, request: SpotOrderRequest) -> None:
     """Check all filters of an order."""
+    check_unsized(market, account, request)
+    if not request.quote:
+        _check_quantity(market.instrument, request)
+    _check_notional(market, request)
+
+
+def check_unsized(market: RecordedMarket, account: SpotAccount, request: SpotOrderRequest) -> None:
+    """Check the filters of an order whose quantity is not known yet: all but those of its size."""
     instrument = market.instrument
     _check_price(instrument, request.price, "price")
     _check_price(instrument, request.stop_price, "stopPrice")
     if request.price:
         _check_percent(market, request)
-    if not request.quote:
-        _check_quantity(instrument, request)
     if request.trailing and not MIN_TRAILING <= request.trailing <= MAX_TRAILING:
         raise FILTER("TRAILING_DELTA")
-    _check_notional(market, request)
     mine = [o for o in account.open_orders.values() if o.symbol == request.symbol]
     if len(mine) >= instrument.max_orders:
         raise FILTER("MAX_NUM_ORDERS")

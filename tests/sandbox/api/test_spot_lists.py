@@ -141,6 +141,23 @@ async def test_opo_refuses_quantities_and_other_sides(client: RestClient) -> Non
     assert body["code"] == -1117
 
 
+@pytest.mark.parametrize(
+    ("price", "name"),
+    [("98000.001", "PRICE_FILTER"), ("1000", "PERCENT_PRICE_BY_SIDE"), ("-1", "stopPrice")],
+)
+async def test_opo_refuses_prices_against_the_filters(
+    client: RestClient, price: str, name: str
+) -> None:
+    stop = OPO_STOP | {"pendingStopPrice": price if name != "PERCENT_PRICE_BY_SIDE" else "98000"}
+    if name == "PERCENT_PRICE_BY_SIDE":
+        limit = {"pendingPrice": price, "pendingTimeInForce": "GTC"}
+        stop |= {"pendingType": "STOP_LOSS_LIMIT", **limit}
+    status, body = await client.signed("POST", "/api/v3/orderList/opo", **WORKING, **stop)
+    assert (status, name in body["msg"]) == (400, True), body
+    _, rest = await client.signed("GET", "/api/v3/openOrders")
+    assert rest == []
+
+
 async def test_symbols_say_which_lists_they_allow(client: RestClient) -> None:
     _, info = await client.plain("GET", "/api/v3/exchangeInfo")
     assert info["sors"] == []
