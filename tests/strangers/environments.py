@@ -15,10 +15,12 @@ FOLDER = Path(os.environ.get("NOCTURNE_STRANGERS", "~/.cache/nocturne/strangers"
 BUILD_S = 1_800
 
 
-def python_of(name: str, *requirements: str, version: str = "") -> Path:
+def python_of(name: str, *requirements: str, version: str = "", **build: str) -> Path:
     """Return the Python of an environment that has ``requirements``; skip when it cannot be built.
 
-    ``version`` names another Python than ours, such as 3.12.
+    ``version`` names another Python than ours, such as 3.12; ``build`` is set in the environment of
+    the installation. uv installs where our own environment has it: it finds sets of versions that
+    pip does not find in minutes.
     """
     home = FOLDER / name
     python, ready = home / "bin" / "python", home / "ready"
@@ -28,12 +30,17 @@ def python_of(name: str, *requirements: str, version: str = "") -> Path:
     base = _interpreter(version) if version else sys.executable
     if not base:
         pytest.skip(f"{name} needs Python {version}")
+    uv = Path(sys.executable).with_name("uv")
+    pip = [str(uv), "pip", "install", "--python"] if uv.is_file() else []
     commands = [
         [base, "-m", "venv", "--clear", str(home)],
-        [str(python), "-m", "pip", "install", "-q", *requirements],
+        [*pip, str(python), *([] if pip else ["-m", "pip", "install"]), "-q", *requirements],
     ]
     for command in commands:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_S, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=BUILD_S, check=False,
+            env={**os.environ, **build},
+        )  # fmt: skip
         if done.returncode:
             pytest.skip(f"{name} cannot be installed here: {done.stderr.strip()[-300:]}")
     ready.write_text(wanted)
