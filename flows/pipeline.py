@@ -15,11 +15,11 @@ from flows import tasks
 from flows.engine import run_notes
 from flows.engine.engine import FlowEngine, FlowStep, Outcome, outcome_of
 from flows.engine.request import FlowRequest
+from flows.engine.stored_candles import need_candles
 from flows.parity_task import PARITY
 from flows.steps.release.publish import LeftOutReason, PublishResult, TrainedModels
 from flows.steps.search.optimize import OptimizeEntry
 from lake.releases import FlowRun
-from lake.tables import RAW_CANDLES
 from trading.errors import DataError, SettingsError
 
 P = ParamSpec("P")
@@ -159,7 +159,7 @@ def _reason(outcome: Outcome[Any]) -> str:
 def _checked(run: StepRunner) -> tuple[str, ...]:
     """Return the symbols that pass their checks: those of the settings, or the most traded."""
     most = run.request.settings.top_symbols
-    _need_candles(run.request)
+    need_candles(run.request.lake, run.request.settings)
     wanted = run.call("imported", tasks.IMPORTED) if most else run.request.settings.symbols
     good = run.each("validate", tasks.VALIDATE, wanted).good_keys()
     if run.request.settings.data_docs:
@@ -171,20 +171,6 @@ def _checked(run: StepRunner) -> tuple[str, ...]:
     if not top:
         raise DataError("top_symbols: no symbol has candles of the last day; import newer ones")
     return top
-
-
-def _need_candles(request: FlowRequest) -> None:
-    """Refuse a lake without any candles of the wanted symbols, and say what to run first."""
-    settings = request.settings
-    wanted = [{"symbol": symbol} for symbol in settings.symbols]
-    for where in [{}] if settings.top_symbols else wanted:
-        if request.lake.has(RAW_CANDLES, venue=settings.venue, interval="1m", **where):
-            return
-    symbols = "any symbol" if settings.top_symbols else ", ".join(settings.symbols)
-    raise DataError(
-        f"the lake {settings.lake} has no {settings.venue} candles of {symbols}; first run"
-        f" `nocturne flow import` (files in {settings.sample}) or `nocturne download`"
-    )
 
 
 def _featured(
@@ -246,6 +232,14 @@ def fetch(run: StepRunner) -> str:
     return _downloaded(run) if run.request.settings.download.enabled else _imported(run)
 
 
+def reported(run: StepRunner, release_id: str | None, days: int = 1) -> str:
+    """Write the report, and send the summary of its last ``days`` where the settings want it."""
+    path = run.call("report", tasks.REPORT, release_id, run.unusable, days)
+    if run.request.settings.summary_url:
+        run.write("summary", tasks.SUMMARY, path)
+    return path
+
+
 def nightly(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     """Run every step from the import to the report; a failed symbol does not stop the others."""
     run = StepRunner(engine, request)
@@ -255,7 +249,7 @@ def nightly(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     entries = _weighed(run, _searched(run, checked))
     trained = _trained(run, built)
     published = _published(run, entries, trained)
-    run.call("report", tasks.REPORT, published.release_id, run.unusable)
+    reported(run, published.release_id)
     return run.finish("nightly", published.sentence)
 
 
@@ -322,7 +316,7 @@ def publish(engine: FlowEngine, request: FlowRequest) -> FlowResult:
 def report(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     """Write the report of the current release."""
     run = StepRunner(engine, request)
-    return run.finish("report", f"report: {run.call('report', tasks.REPORT, None, ())}")
+    return run.finish("report", f"report: {reported(run, None)}")
 
 
 def retune_k(engine: FlowEngine, request: FlowRequest) -> FlowResult:

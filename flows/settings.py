@@ -264,6 +264,9 @@ class ResearchSettings(BaseSettings):
     retention: RetentionSettings = RetentionSettings()
     parity: ParitySettings = ParitySettings()
     universe_size: int = Field(default=150, ge=1, le=1000)
+    summary_url: str = Field(
+        default="", description="a webhook that gets a summary of each report; empty: none"
+    )
     alert_url: str = Field(default="", description="where the Prefect server posts its alerts")
     ledger: Path = Path(".work/executor/ledger.sqlite")
     ledger_url: str = Field(

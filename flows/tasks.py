@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.engine.engine import FlowStep
@@ -294,14 +295,22 @@ def _prune(request: FlowRequest) -> None:
 
 
 def _report(
-    request: FlowRequest, release_id: str | None, unusable: Sequence[tuple[str, str]]
+    request: FlowRequest,
+    release_id: str | None,
+    unusable: Sequence[tuple[str, str]],
+    days: int,
 ) -> str:
     from flows.steps.reporting.report import build_report
 
-    found = build_report(
-        request.lake, as_of=request.as_of, release_id=release_id, unusable=unusable
-    )
+    lake, as_of = request.lake, request.as_of
+    found = build_report(lake, as_of=as_of, release_id=release_id, unusable=unusable, days=days)
     return str(found.path)
+
+
+def _summary(request: FlowRequest, report: str) -> str:
+    from flows.steps.reporting.send_summary import send_summary
+
+    return send_summary(Path(report), request.settings.summary_url)
 
 
 def _scan(request: FlowRequest) -> tuple[UniverseMember, ...]:
@@ -382,6 +391,7 @@ TRAIN = FlowStep("train", _train, timeout_s=7200, isolated=True, ready=_trained_
 MODEL_EVIDENCE = FlowStep("model-evidence", _weigh_models, timeout_s=7200)
 PUBLISH = FlowStep("publish", _publish, timeout_s=300)
 REPORT = FlowStep("report", _report, timeout_s=300)
+SUMMARY = FlowStep("summary", _summary, timeout_s=60)
 SCAN = FlowStep("scan", _scan, timeout_s=300)
 PUBLISH_UNIVERSE = FlowStep("publish-universe", _publish_universe, timeout_s=300)
 EXPORT = FlowStep("export-ledger", _export, timeout_s=900)

@@ -14,6 +14,7 @@ from lake.ingest.additions import ASKED_KEY, SOURCES_KEY, last_open_time
 from lake.store import Lake, Partition
 from lake.tables import RAW_CANDLES
 from trading.candles import MINUTE_MS
+from trading.errors import DataError
 
 FRESH = timedelta(days=2)
 """Candles that end longer ago are a piece of the past, and a flow works as of their end."""
@@ -45,6 +46,19 @@ def _symbols_of_files(settings: ResearchSettings) -> set[str]:
         and file.kind in ("archive", "candles")
         and (file.venue, file.interval or "1m") == (settings.venue, "1m")
     }
+
+
+def need_candles(lake: Lake, settings: ResearchSettings) -> None:
+    """Refuse a lake without any candles of the wanted symbols, and say what to run first."""
+    wanted = [{"symbol": symbol} for symbol in settings.symbols]
+    for where in [{}] if settings.top_symbols else wanted:
+        if lake.has(RAW_CANDLES, venue=settings.venue, interval="1m", **where):
+            return
+    symbols = "any symbol" if settings.top_symbols else ", ".join(settings.symbols)
+    raise DataError(
+        f"the lake {settings.lake} has no {settings.venue} candles of {symbols}; first run"
+        f" `nocturne flow import` (files in {settings.sample}) or `nocturne download`"
+    )
 
 
 def end_of_own_candles(settings: ResearchSettings, now: datetime) -> datetime | None:

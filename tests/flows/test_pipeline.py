@@ -68,6 +68,18 @@ def test_the_run_says_which_symbol_was_left_out_and_why(
     assert "rows are bad" in result.left_out[0].reason
 
 
+def test_a_webhook_that_does_not_answer_costs_no_report(
+    night: tuple[Path, FlowResult, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _, _ = night
+    monkeypatch.setenv("NOCTURNE_RESEARCH_SUMMARY_URL", "http://127.0.0.1:1/s3cret")
+    lines: list[str] = []
+    result = _launch("report", folder, symbols=("BTCUSDT",), lines=lines)
+    assert Path(result.results["report"]).is_file()
+    assert "summary not written: the server of summary_url cannot be reached" in result.message
+    assert "s3cret" not in result.message + "".join(lines)
+
+
 def test_the_night_names_every_file_that_it_could_not_use(
     night: tuple[Path, FlowResult, list[str]],
 ) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from flows.report.assets import render
 from flows.report.lake_reader import ReportData, read_report_data
 from flows.report.page import page_of
+from flows.report.summary import summary_of
+from flows.report.week import of_last_days
 from lake.files import write_bytes
 from lake.store import Lake
 
@@ -29,24 +31,33 @@ def build_report(
     release_id: str | None,
     out: Path | None = None,
     unusable: Sequence[tuple[str, str]] = (),
+    days: int = 1,
 ) -> ReportResult:
     """Write the report of ``release_id``, or of the current release when it is None.
 
     Research is shown as it was when the release was made, the executor's ledger as of ``as_of``
     (UTC). The file is replaced atomically; the same inputs give the same bytes. ``out`` is by
     default ``<lake>/reports/<release_id>.html``. ``unusable`` are files that the run could not use,
-    with the reason. Raises `ReleaseRefused` for an unknown or
-    damaged release.
+    with the reason. A summary of the last ``days`` lies beside it, unless ``out`` is given, with
+    the ending ``.txt``; a report of more than one day shows the ledger of these days alone, and is
+    by default ``week-2026-W48.html``.
+    Raises `ReleaseRefused` for an unknown or damaged release.
     """
     data = read_report_data(lake, as_of, release_id)
-    page = page_of(data, unusable)
-    path = out or lake.root / "reports" / f"{file_stem(data)}.html"
+    page = page_of(data if days == 1 else of_last_days(data, days), unusable)
+    if days != 1:
+        page = replace(page, header=replace(page.header, title="Weekly report"))
+    path = out or lake.root / "reports" / f"{file_stem(data, days)}.html"
+    if out is None:
+        write_bytes(path.with_suffix(".txt"), f"{summary_of(data, days, unusable)}\n".encode())
     write_bytes(path, render("report.html.j2", page=page).encode())
     return ReportResult(path, tuple(key for key, _ in page.sections))
 
 
-def file_stem(data: ReportData) -> str:
-    """Return the name of the report, which is that of its release."""
+def file_stem(data: ReportData, days: int = 1) -> str:
+    """Return the name of the report: that of its release, or of the week that ends with it."""
+    if days != 1:
+        return f"week-{data.as_of - timedelta(microseconds=1):%G-W%V}"
     if data.manifest is None:
         return f"{data.as_of:%Y%m%dT%H%M%SZ}-no-release"
     return str(data.manifest["release_id"])

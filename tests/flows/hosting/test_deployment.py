@@ -188,6 +188,7 @@ def test_a_second_up_keeps_the_processes_and_duplicates_no_schedule(
         "export-ledger": 1,
         "download": 1,
         "parity": 1,
+        "weekly-report": 1,
     }
 
 
@@ -327,6 +328,7 @@ def test_the_committed_schedules_are_in_utc_and_name_no_machine_path() -> None:
         "5 */4 * * *",
         "*/15 * * * *",
         "10 * * * *",
+        "0 6 * * 1",
     }
     assert all(s["timezone"] == "UTC" and s["slug"] for s in schedules)
     assert "pull" not in content

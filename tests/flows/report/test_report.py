@@ -94,7 +94,10 @@ def test_the_report_is_named_after_its_release(tmp_path: Path) -> None:
     lake, release_id = small_lake(tmp_path)
     result = build_report(lake, as_of=LATER, release_id=release_id)
     assert result.path == tmp_path / "reports" / f"{release_id}.html"
-    assert list(result.path.parent.iterdir()) == [result.path]
+    assert {path.name for path in result.path.parent.iterdir()} == {
+        f"{release_id}.html",
+        f"{release_id}.txt",
+    }
 
 
 def test_the_page_loads_nothing(lake: Lake) -> None:

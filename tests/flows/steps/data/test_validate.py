@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -331,7 +332,7 @@ def test_an_expectation_that_cannot_run_is_an_error_and_not_a_failure(
     from flows.steps.data import expectations
 
     good = raw(minutes(START, 50))
-    monkeypatch.setattr(expectations, "margins", lambda months: [math.nan])
+    monkeypatch.setattr(expectations, "margins", lambda _: [math.nan])
     assert suite_of(good).errored == ("the gate over all facts",)
     monkeypatch.setattr(expectations, "asdict", lambda month: {"rows": month.rows})
     result = suite_of(good)

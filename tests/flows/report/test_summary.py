@@ -1,0 +1,159 @@
+"""The summary of a report, the week of a report, and their way to a webhook."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from flows.report.lake_reader import ReportData, read_report_data
+from flows.report.sections.execution import LedgerRows
+from flows.report.summary import LONGEST, summary_of
+from flows.report.week import of_last_days
+from flows.steps.reporting.report import build_report
+from flows.steps.reporting.send_summary import send_summary
+from lake.store import Lake
+from tests.flows.report.lake import LATER, small_lake
+from trading.errors import DataError
+
+DAY = timedelta(days=1)
+
+
+class Webhook(BaseHTTPRequestHandler):
+    """Takes messages; answers with ``status``."""
+
+    received: ClassVar[list[dict[str, Any]]] = []
+    status: ClassVar[int] = 204
+
+    def do_POST(self) -> None:
+        """Keep one message."""
+        self.received.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        self.send_response(self.status)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def webhook() -> Iterator[str]:
+    """Return the address of a webhook on this machine; its last part stands for a secret."""
+    Webhook.received, Webhook.status = [], 204
+    with ThreadingHTTPServer(("127.0.0.1", 0), Webhook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/hooks/s3cret"
+        server.shutdown()
+
+
+def position(number: int, days_ago: float, result: float, **other: object) -> dict[str, Any]:
+    """Return a position that closed so many days before `LATER`."""
+    closed = LATER - days_ago * DAY
+    return {
+        "id": number,
+        "strategy": "breakout",
+        "symbol": "BTCUSDT",
+        "opened_at": closed - DAY,
+        "closed_at": closed,
+        "realized_pnl": result + 1.0,
+        "fees": 1.0,
+        "quote_asset": "USDT",
+        **other,
+    }
+
+
+def with_ledger(lake: Path, **rows: Any) -> ReportData:
+    """Return the small lake's data as of `LATER`, with this ledger."""
+    small_lake(lake)
+    return replace(read_report_data(Lake(lake), LATER, None), ledger=LedgerRows(**rows))
+
+
+def test_the_summary_says_what_the_week_brought_by_asset_and_strategy(tmp_path: Path) -> None:
+    positions = [
+        position(1, 1, 30.0),
+        position(2, 6.9, -10.0, strategy="pullback"),
+        position(3, 7.1, 1000.0),
+        position(4, 0, 0.0, closed_at=None, opened_at=LATER - 20 * DAY),
+    ]
+    equity = [
+        {"time": LATER - 8 * DAY, "asset": "USDT", "equity": 1.0},
+        {"time": LATER - 6 * DAY, "asset": "USDT", "equity": 900.0},
+        {"time": LATER - DAY, "asset": "USDT", "equity": 920.0},
+    ]
+    text = summary_of(with_ledger(tmp_path, positions=positions, equity=equity), 7)
+    assert "Trades: 2 closed, 1 won, +20.00 USDT after fees, 1 open." in text
+    assert "Best: breakout USDT +30.00; worst: pullback USDT -10.00." in text.replace("−", "-")
+    assert "Equity: 900.00 to 920.00 USDT." in text
+    assert "0 of 1 parameter set proven." in text
+    assert "1 row in quarantine, 1 gap marked." in text
+
+
+def test_a_week_keeps_the_orders_of_a_position_that_is_still_open(tmp_path: Path) -> None:
+    orders = [
+        {"client_id": "old-open", "position_id": 1, "created_at": LATER - 20 * DAY},
+        {"client_id": "old-closed", "position_id": 2, "created_at": LATER - 20 * DAY},
+        {"client_id": "new", "position_id": None, "created_at": LATER - DAY},
+    ]
+    positions = [
+        position(1, 0, 0.0, closed_at=None, opened_at=LATER - 20 * DAY),
+        position(2, 19, 5.0),
+    ]
+    week = of_last_days(with_ledger(tmp_path, positions=positions, orders=orders), 7)
+    assert [row["client_id"] for row in week.ledger.orders] == ["old-open", "new"]
+    assert [row["id"] for row in week.ledger.positions] == [1]
+
+
+def test_a_summary_fits_into_one_message_whatever_is_left_out(tmp_path: Path) -> None:
+    data = with_ledger(tmp_path)
+    names = [{"symbol": f"SYM{number:04}USDT"} for number in range(1000)]
+    assert data.manifest is not None
+    long = summary_of(replace(data, manifest={**data.manifest, "left_out": names}), 1)
+    assert len(long) <= LONGEST
+    assert long.endswith(" …")
+
+
+def test_the_weekly_report_is_named_after_the_week_that_ends(tmp_path: Path) -> None:
+    small_lake(tmp_path)
+    found = build_report(Lake(tmp_path), as_of=LATER, release_id=None, days=7)
+    assert found.path.name == "week-2025-W19.html"
+    assert "Weekly report" in found.path.read_text(encoding="utf-8")
+    assert found.path.with_suffix(".txt").read_text(encoding="utf-8").startswith("Nocturne, week ")
+
+
+def test_a_summary_is_sent_once_for_discord_and_slack_and_mentions_nobody(
+    tmp_path: Path, webhook: str
+) -> None:
+    small_lake(tmp_path)
+    report = build_report(Lake(tmp_path), as_of=LATER, release_id=None).path
+    assert send_summary(report, webhook) == "it was sent"
+    assert send_summary(report, webhook) == "it was sent before"
+    (message,) = Webhook.received
+    assert message["content"] == message["text"]
+    assert message["content"].startswith("Nocturne, day ")
+    assert message["allowed_mentions"] == {"parse": []}
+
+
+def test_a_summary_that_was_refused_is_sent_the_next_time(tmp_path: Path, webhook: str) -> None:
+    report = tmp_path / "one.html"
+    report.with_suffix(".txt").write_text("quiet day\n")
+    Webhook.status = 404
+    with pytest.raises(DataError, match="summary_url answers 404") as refused:
+        send_summary(report, webhook)
+    assert "s3cret" not in str(refused.value)
+    Webhook.status = 204
+    assert send_summary(report, webhook) == "it was sent"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/s3cret", "no address s3cret"])
+def test_an_address_that_cannot_be_reached_is_not_in_the_error(tmp_path: Path, url: str) -> None:
+    report = tmp_path / "one.html"
+    report.with_suffix(".txt").write_text("quiet day\n")
+    with pytest.raises(DataError, match="cannot be reached") as refused:
+        send_summary(report, url)
+    assert "s3cret" not in str(refused.value)
