@@ -259,13 +259,14 @@ def _decisions(core: _Core) -> _Decisions:
     services, portfolio = core.services, core.portfolio
     feed = MarketFeed(services, portfolio.take_price, _stale_s(services.settings))
     transfers = Transfers(services, portfolio)
-    releases, engine = ReleaseKeeper(services), SignalEngine(services, portfolio)
+    releases, forecasts = ReleaseKeeper(services), ForecastKeeper(services)
+    engine = SignalEngine(services, portfolio, forecasts)
     return _Decisions(
         feed=feed,
         signal_engine=engine,
         releases=releases,
-        forecasts=ForecastKeeper(services),
-        rollout=ReleaseRollout(services, portfolio, feed, core.market, releases, engine),
+        forecasts=forecasts,
+        rollout=ReleaseRollout(services, portfolio, feed, core.market, releases, engine, forecasts),
         transfers=transfers,
         daily_loss=DailyLossLimit(services, portfolio, transfers),
         correlations=Correlations(services),

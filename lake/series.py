@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
 
+from lake.releases.forecast_file import LAG
+from lake.releases.manifest import VALIDITY
 from lake.store import Lake
-from lake.tables import CANDLES, RAW_FUNDING
+from lake.tables import CANDLES, FORECASTS, RAW_FUNDING
 from trading.candles import CandleColumns, Floats, Integers, interval_ms
 from trading.market.funding import FundingRates
+from trading.positions.forecasts import RETURN, USUAL, VOLATILITY
 
+_LAG_MS = round(LAG.total_seconds() * 1000)
+_VALID_MS = round(VALIDITY["signals"].total_seconds() * 1000)
 _COLUMNS = ("open", "high", "low", "close", "volume")
 
 
@@ -59,3 +65,31 @@ def load_funding(
     rates = np.asarray(data["funding_rate"].to_numpy(), dtype=np.float64)
     known = np.isfinite(rates)
     return dict(zip(times[known].tolist(), rates[known].tolist(), strict=True))
+
+
+def with_forecasts(
+    lake: Lake, candles: CandleColumns, venue: str, symbol: str, as_of: datetime | None = None
+) -> CandleColumns:
+    """Return the candles with the stored forecasts that were known when each of them closed.
+
+    They count as published ones do: from three minutes after the close that they were made at
+    until 30 minutes after it. Candles of a symbol without forecasts are returned as they are.
+    """
+    closes = candles.open_time + candles.interval_ms
+    columns: dict[str, Floats] = {}
+    for target in (RETURN, VOLATILITY):
+        where = {"venue": venue, "symbol": symbol, "target": target}
+        data = lake.read(FORECASTS, ["made_at", "value", "usual"], as_of=as_of, **where)
+        if not data.num_rows:
+            continue
+        made = np.asarray(data["made_at"].cast(pa.int64()).to_numpy(), dtype=np.int64)
+        place = np.searchsorted(made + _LAG_MS, closes, side="right") - 1
+        known = (place >= 0) & (closes < made[place] + _VALID_MS)
+        columns[target] = np.where(known, _real(data["value"])[place], np.nan)
+        if target == VOLATILITY:
+            columns[USUAL] = np.where(known, _real(data["usual"])[place], np.nan)
+    return replace(candles, forecasts=columns) if columns else candles
+
+
+def _real(column: pa.ChunkedArray) -> Floats:
+    return np.asarray(column.to_numpy(), dtype=np.float64)

@@ -32,6 +32,8 @@ def candles_hash(candles: CandleColumns) -> str:
     digest = hashlib.sha256(str(candles.interval_ms).encode())
     for name in ("open_time", "open", "high", "low", "close", "volume"):
         digest.update(np.ascontiguousarray(getattr(candles, name)).tobytes())
+    for name, column in sorted((candles.forecasts or {}).items()):
+        digest.update(name.encode() + np.ascontiguousarray(column).tobytes())
     return digest.hexdigest()
 
 

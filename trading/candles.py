@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -71,6 +71,8 @@ class CandleColumns:
     Gaps are allowed: a minute without trades may be missing. ``interval_ms`` is the spacing of
     neighbouring candles. ``closing`` tells for each candle of a venue that closes whether its
     trading day ends in it; None where days end at 00:00 UTC. A trading day lies within a UTC day.
+    ``forecasts`` has columns of what was forecast and known when each candle closed, NaN where
+    nothing was (`trading.positions.forecasts` names them).
     """
 
     open_time: Integers
@@ -81,6 +83,7 @@ class CandleColumns:
     volume: Floats
     interval_ms: int
     closing: Flags | None = None
+    forecasts: Mapping[str, Floats] | None = None
 
     def __post_init__(self) -> None:
         _validate(self)
@@ -132,6 +135,9 @@ class CandleColumns:
             self.volume[first:last],
             self.interval_ms,
             None if self.closing is None else self.closing[first:last],
+            None
+            if self.forecasts is None
+            else {name: column[first:last] for name, column in self.forecasts.items()},
         )
 
     def higher(self, length_ms: int) -> CandleColumns:
@@ -183,6 +189,7 @@ def _validate(candles: CandleColumns) -> None:
     )
     if candles.closing is not None:
         columns = (*columns, candles.closing)
+    columns = (*columns, *(candles.forecasts or {}).values())
     if any(column.shape != candles.open_time.shape for column in columns):
         raise DataError("the candle columns have different lengths")
     spacing = np.diff(candles.open_time)

@@ -15,6 +15,7 @@ from cli.inputs.shared_options import (
     CANDLES,
     CAPITAL,
     FEE_BPS,
+    FORECASTS,
     FUNDING,
     LAKE,
     SINCE,
@@ -103,6 +104,7 @@ def backtest(
     html_out: str = _HTML,
     slippage_bps: float = SLIPPAGE_BPS,
     funding: Path = FUNDING,
+    forecasts: str = FORECASTS,
     tick: float = _TICK,
     step: float = _STEP,
     min_notional: float = _MIN_NOTIONAL,
@@ -125,7 +127,7 @@ def backtest(
     options = BacktestOptions(
         strategy=strategy,
         preset=preset,
-        market=MarketChoice(candles, symbol, venue, lake, since, until, funding),
+        market=MarketChoice(candles, symbol, venue, lake, since, until, funding, forecasts),
         settings=settings,
         fee_bps=fee_bps,
         maker_fee_bps=maker_fee_bps,
@@ -180,7 +182,8 @@ def run_document(options: BacktestOptions) -> dict[str, Any]:
 def _run_maker(options: BacktestOptions) -> Outcome:
     from cli.backtesting.maker import MakerRun, given_rules, refuse_others, run_maker, text_of
 
-    refuse_others(options.venue.given + ["--slippage-bps"] * (options.slippage_bps is not None))
+    others = ["--slippage-bps"] * (options.slippage_bps is not None)
+    refuse_others(options.venue.given + options.market.given + others)
     given = given_rules(options.preset, options.settings)
     document = run_maker(
         MakerRun(
@@ -197,7 +200,8 @@ def _run_maker(options: BacktestOptions) -> Outcome:
 def _run_ensemble(options: BacktestOptions) -> Outcome:
     from cli.backtesting.ensemble_run import ensemble_run, run_ensemble, text_of
 
-    others = options.venue.given + ["--preset"] * (options.preset is not None)
+    others = options.venue.given + options.market.given
+    others += ["--preset"] * (options.preset is not None)
     wanted = ensemble_run(options.market.file("ensemble"), options.settings, options.costs, others)
     document = run_ensemble(wanted, options.trades_out)
     return document, text_of(document)
@@ -211,6 +215,7 @@ def _run_strategy(options: BacktestOptions) -> Outcome:
 
     strategy, fixed = choose(options.strategy, options.preset, options.settings)
     if options.venue.needs_account:
+        options.market.refuse_forecasts("an account simulation of a file")
         file = options.market.file("an account simulation")
         document = run_venue(
             VenueRun(strategy, file, fixed, options.costs, options.venue, options.trades_out)

@@ -76,7 +76,11 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
     with LongRun(f"reading candles of {request.market.name}"):
         market = request.market.load(request.strategy, request.fixed)
     columns = market.columns
-    costs = replace(request.costs, funding=dict(market.funding))
+    costs = replace(
+        request.costs,
+        funding=dict(market.funding),
+        forecast_use=request.market.forecast_use,
+    )
     seconds_load = time.perf_counter() - begun
     traded = market.traded.open_time
     days = int(traded[-1] // DAY_MS - traded[0] // DAY_MS) + 1
@@ -192,6 +196,8 @@ def _store(
         "margin": [work.costs.margin.capital, *work.costs.margin.tiers],
         "program": source_key(),
     }
+    if work.costs.forecast_use.is_on:
+        setup["forecasts"] = list(work.costs.forecast_use.numbers)
     if work.costs.funding:
         setup["funding"] = sorted(work.costs.funding.items())
     with TrialFile(request.resume, setup) as store:

@@ -13,6 +13,7 @@ from trading.errors import DataError, ParameterError
 if TYPE_CHECKING:
     from trading.candles import CandleColumns
     from trading.market.gaps import Gaps
+    from trading.positions.forecasts import ForecastUse
     from trading.strategies.base import Strategy
     from trading.strategies.parameters import Value
 
@@ -61,6 +62,8 @@ class MarketChoice:
     since: str | None = None
     until: str | None = None
     funding: Path | None = None
+    forecasts: str | None = None
+    """What forecasts of volatility change, as `parse_use` reads it."""
 
     @property
     def name(self) -> str:
@@ -81,6 +84,7 @@ class MarketChoice:
         if start is not None and end is not None and start >= end:
             raise ParameterError(f"--from {self.since} is not before --to {self.until}")
         columns, label = self._whole()
+        columns = self._forecast(strategy, settings, columns)
         first = None if start is None else start - _warm_up(strategy, settings, columns)
         columns = columns.slice(first, end)
         if len(columns.slice(start)) == 0:
@@ -117,6 +121,57 @@ class MarketChoice:
                 ' "select distinct venue, symbol from candles"`, or `nocturne download`'
             )
         return columns, f"{symbol} of lake {root}"
+
+    def _forecast(
+        self, strategy: Strategy, settings: Mapping[str, Value], columns: CandleColumns
+    ) -> CandleColumns:
+        """Add the stored forecasts of the symbol, where anything reads them."""
+        from trading.positions.forecasts import RETURN, VOLATILITY
+
+        reader = f"{strategy.name} with source=published"
+        wanted = [VOLATILITY] if self.forecasts else []
+        wanted += [RETURN] if strategy.reads_forecasts(strategy.resolve(settings)) else []
+        if not wanted:
+            return columns
+        what = "--forecasts" if self.forecasts else reader
+        if self.candles is not None or self.symbol is None:
+            raise ParameterError(
+                f"{what} needs the forecasts of a lake, which a file has not; give --symbol SYMBOL"
+                " instead of --candles, and run `nocturne flow train` first"
+            )
+        from cli.inputs.lake_choice import lake_root
+        from lake.series import with_forecasts
+        from lake.store import Lake
+
+        root = lake_root(self.lake)
+        found = with_forecasts(Lake(root), columns, self.venue, self.symbol)
+        for target in wanted:
+            if target not in (found.forecasts or {}):
+                raise DataError(
+                    f"lake {root} has no {target} forecasts of {self.symbol} on {self.venue}; run"
+                    " `nocturne flow train` first"
+                )
+        return found
+
+    @property
+    def given(self) -> list[str]:
+        """The options that only a strategy on one symbol has."""
+        return ["--forecasts"] if self.forecasts else []
+
+    def refuse_forecasts(self, what: str) -> None:
+        """Refuse `--forecasts` in a run that reads none."""
+        if self.forecasts:
+            raise ParameterError(
+                f"--forecasts changes nothing in {what}; give --symbol SYMBOL, without --tick,"
+                " --step, --min-notional and --impact"
+            )
+
+    @property
+    def forecast_use(self) -> ForecastUse:
+        """What forecasts of volatility change in an entry."""
+        from cli.inputs.forecast_use import parse_use
+
+        return parse_use(self.forecasts or "")
 
     def _gaps_count(self) -> bool:
         from lake.tables import SPARSE_VENUES

@@ -29,3 +29,7 @@ FUNDING = typer.Option(
 BRACKETS = typer.Option(
     None, help="Margin brackets: a leverageBracket response (JSON); default: a large contract's."
 )
+FORECASTS = typer.Option(
+    None,
+    help="Rules of [forecasts], with the lake's out-of-sample forecasts: size,cost_filter=2.5.",
+)

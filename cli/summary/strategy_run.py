@@ -122,10 +122,15 @@ def run_strategy(
         strategy, params, columns.interval_ms, "backtest", lambda: CANDLE_SECONDS * len(columns)
     )
     seconds_compile = time.perf_counter() - begun
-    paid = replace(costs, funding=dict(market.funding))
+    paid = replace(costs, funding=dict(market.funding), forecast_use=choice.forecast_use)
     with LongRun(f"back-testing {strategy.name} over {len(market.traded):,} candles"):
         result = simulate(
-            strategy, columns, params, paid, trade_from_ms=market.start_ms, compiled=compiled
+            strategy,
+            columns,
+            params,
+            paid,
+            trade_from_ms=market.start_ms,
+            compiled=compiled,
         )
     marked = {"marked_drawdown": marked_drawdown(market.traded, [result], paid)}
     trading_costs = fill_metrics(result, paid).as_dict()

@@ -224,6 +224,7 @@ def _cause_lines(report: Document) -> list[str]:
         action, reason = data["action"], data["reason"]
         what = reason if reason.startswith(action) else f"{action}: {reason}"
         lines.append(f"signal {signal['time_utc']}: {data['strategy']} {what}")
+        lines += _decided_lines(data)
         if data.get("evidence"):
             share = data["size_share"]
             lines.append(f"size: {share:.0%} of the limits, evidence: {data['evidence']}")
@@ -265,6 +266,21 @@ def _forecast_lines(data: Document) -> list[str]:
     made, until = (_clock(known[name]) for name in ("made_at", "valid_until"))
     size = f"size {known['share']:.0%}, without it {data['without_forecast']}"
     return [f"{what}; made {made}, valid until {until}; {size}"]
+
+
+def _decided_lines(data: Document) -> list[str]:
+    """Return the published forecast that decided a signal, if one did."""
+    known = data.get("forecast")
+    if not known:
+        return []
+    if "missing" in known:
+        return [f"forecast: none ({known['missing']})"]
+    word = "" if known["proven"] else ", unproven"
+    made, until = (_clock(known[name]) for name in ("made_at", "valid_until"))
+    return [
+        f"decided by forecast {known['model']} of {known['release_id']}{word}: return"
+        f" {known['value']:+.3%} in the next hour; made {made}, valid until {until}"
+    ]
 
 
 def _clock(text: str) -> str:

@@ -9,12 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from executor.bus.events import EventType
-from executor.model import symbol_of, venue_of
+from executor.model import InstrumentId, symbol_of, venue_of
 from executor.services import Services
 from executor.settings import Mode
 from executor.strategy.release_keeper import stamp_of
 from executor.strategy.signal import Signal
-from lake.releases import FORECASTS, VOLATILITY, Forecasts, KnownForecast, read_forecasts
+from lake.releases import (
+    DIRECTION,
+    FORECASTS,
+    VOLATILITY,
+    Forecasts,
+    KnownForecast,
+    read_forecasts,
+)
 from trading.candles import MINUTE_MS
 from trading.errors import ReleaseRefused
 from trading.positions.forecasts import (
@@ -86,12 +93,29 @@ class ForecastKeeper:
 
     def known(self, signal: Signal, target: str = VOLATILITY) -> tuple[KnownForecast | None, str]:
         """Return the forecast that the candle of ``signal`` knew, or None and why there is none."""
+        return self.known_at(signal.symbol, signal.bar_time + MINUTE_MS, target)
+
+    def return_of(self, instrument: InstrumentId, now_ms: int) -> float:
+        """Return the forecast of the next hour's return that is valid at ``now_ms``, or NaN."""
+        found, _ = self.known_at(instrument, now_ms, DIRECTION)
+        return math.nan if found is None else found.value
+
+    def behind(self, signal: Signal) -> Mapping[str, Any]:
+        """Return the facts of the forecast that decided ``signal``, for the ledger, if one did."""
+        if not get_strategy(signal.strategy).reads_forecasts(signal.params):
+            return {}
+        found, missing = self.known(signal, DIRECTION)
+        return {"missing": missing} if found is None else found.model_dump(mode="json")
+
+    def known_at(
+        self, instrument: InstrumentId, now_ms: int, target: str
+    ) -> tuple[KnownForecast | None, str]:
+        """Return the forecast that is valid at ``now_ms``, or None and why there is none."""
         self._read()
         if self.current is None:
             return None, self._problem or "none is published"
-        settings, symbol = self._services.settings, symbol_of(signal.symbol)
-        now_ms = signal.bar_time + MINUTE_MS
-        for venue in (venue_of(signal.symbol), settings.venue_of(signal.symbol).follows):
+        settings, symbol = self._services.settings, symbol_of(instrument)
+        for venue in (venue_of(instrument), settings.venue_of(instrument).follows):
             series = self.current.series_of(target, venue, symbol) if venue else None
             if venue is None or series is None:
                 continue

@@ -13,6 +13,7 @@ from executor.portfolio.allocation import Allocator
 from executor.portfolio.portfolio import Portfolio
 from executor.services import Services
 from executor.settings import Mode
+from executor.strategy.forecasts import ForecastKeeper
 from executor.strategy.release_keeper import ReleaseKeeper
 from executor.strategy.runner import RunnerPlan, WarmUp, plans_for
 from executor.strategy.signal_engine import SignalEngine
@@ -40,6 +41,7 @@ class ReleaseRollout:
         market: MarketStreams,
         releases: ReleaseKeeper,
         signal_engine: SignalEngine,
+        forecasts: ForecastKeeper,
     ) -> None:
         self._services = services
         self._portfolio = portfolio
@@ -47,6 +49,7 @@ class ReleaseRollout:
         self._market = market
         self._releases = releases
         self._signal_engine = signal_engine
+        self._forecasts = forecasts
         self._changing = asyncio.Lock()
         """Held from the reading of the release and the settings until their runners are swapped."""
 
@@ -169,7 +172,7 @@ class ReleaseRollout:
         if release is not None:
             allocator = Allocator.of(release, now(), (s for _, s in self._traded(release)))
         universe = read_universe(release) if release is not None else None
-        warm_up = WarmUp(services.venues, now())
+        warm_up = WarmUp(services.venues, now(), self._forecasts.return_of)
         listed = []
         for plan in plans:
             why = self._left_out(plan)

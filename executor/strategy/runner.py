@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -140,11 +142,24 @@ class History:
         return [c for t, c in self.candles.items() if t > open_time]
 
 
+def no_forecast(instrument: InstrumentId, now_ms: int) -> float:
+    """Return NaN: nothing is forecast."""
+    del instrument, now_ms
+    return math.nan
+
+
 class WarmUp:
     """Fetches the history of deciders, once per symbol and interval."""
 
-    def __init__(self, venues: VenueDirectory, now_ms: int) -> None:
+    def __init__(
+        self,
+        venues: VenueDirectory,
+        now_ms: int,
+        return_of: Callable[[InstrumentId, int], float] = no_forecast,
+    ) -> None:
+        """``return_of`` is the forecast of an instrument that is known at a time (ms), or NaN."""
         self._venues = venues
+        self._return_of = return_of
         self._now = now_ms - now_ms % MINUTE_MS
         self._known: dict[tuple[InstrumentId, str, int], list[Candle]] = {}
 
@@ -154,7 +169,8 @@ class WarmUp:
         For a position that is open, it decides again on every candle since the entry, up to a day:
         an exit that nobody heard is due.
         """
-        decider = Decider(get_strategy(plan.strategy), plan.params, MINUTE_MS)
+        forecast_at = partial(self._return_of, plan.symbol)
+        decider = Decider(get_strategy(plan.strategy), plan.params, MINUTE_MS, forecast_at)
         since_ms = self._now
         if held_since_ms is not None:
             since_ms = max(held_since_ms, self._now - DAY_MS)

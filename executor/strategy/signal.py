@@ -46,6 +46,8 @@ class Signal:
     """Share of the limits that the evidence behind the strategy allows, and that evidence."""
     overrides: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     """Parameters that the settings replace: that of the release, and that of the settings."""
+    forecast: Mapping[str, Any] = field(default_factory=dict)
+    """Facts of the published forecast that decided; empty for a strategy that reads none."""
 
     def as_data(self) -> Mapping[str, Any]:
         """The values that the ledger stores; the parameters go into the position's row."""
@@ -65,5 +67,6 @@ class Signal:
             "release_short": self.release_short,
             "size_share": self.size.share,
             "evidence": self.size.evidence,
+            **({"forecast": dict(self.forecast)} if self.forecast else {}),
             **({"overrides": dict(self.overrides)} if self.overrides else {}),
         }

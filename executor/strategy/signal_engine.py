@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from executor.bus.events import ClosedCandle, Event, EventType
@@ -12,6 +13,7 @@ from executor.model import InstrumentId, symbol_of
 from executor.portfolio.allocation import Allocation, Allocator
 from executor.portfolio.portfolio import Portfolio
 from executor.services import Services
+from executor.strategy.forecasts import ForecastKeeper
 from executor.strategy.runner import History, StrategyRunner
 from executor.strategy.signal import Levels, Signal
 from lake.releases import VALIDITY, Universe
@@ -29,9 +31,10 @@ UNIVERSE = "universe"
 class SignalEngine:
     """Handles `candle_closed`: runs the strategies, each signal with its cause."""
 
-    def __init__(self, services: Services, portfolio: Portfolio) -> None:
+    def __init__(self, services: Services, portfolio: Portfolio, forecasts: ForecastKeeper) -> None:
         self._services = services
         self._portfolio = portfolio
+        self._forecasts = forecasts
         self._runners: dict[InstrumentId, list[StrategyRunner]] = {}
         self.history: dict[InstrumentId, History] = {}
         self.allocator: Allocator | None = None
@@ -126,11 +129,12 @@ class SignalEngine:
             return
         if decision.action == "enter" and runner.plan.exits_only:
             return
+        signal = _signal(runner, decision, candle, self._services.settings.account)
         self._services.emit(
             EventType.SIGNAL_GENERATED,
             symbol=runner.symbol,
             cause=cause,
-            payload=_signal(runner, decision, candle, self._services.settings.account),
+            payload=replace(signal, forecast=self._forecasts.behind(signal)),
         )
 
     def _may_exit(self, runner: StrategyRunner) -> bool:

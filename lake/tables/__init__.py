@@ -19,7 +19,7 @@ from lake.tables.ledger import (
     RECEIVED_CANDLES,
 )
 from lake.tables.raw import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS, RAW_POSITIONING
-from lake.tables.research import DRIFT, EQUITY, FOLDS, MODELS, SEARCHES, TRADES
+from lake.tables.research import DRIFT, EQUITY, FOLDS, FORECASTS, MODELS, SEARCHES, TRADES
 from trading.errors import DataError
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "FEATURES",
     "FILLS",
     "FOLDS",
+    "FORECASTS",
     "GAPS",
     "LEDGER_EQUITY",
     "LOOKS",

@@ -97,6 +97,18 @@ MODELS = Table(
     extra="float",
     view="models",
 )
+FORECASTS = Table(
+    name="forecasts",
+    layer="research",
+    # Out-of-sample forecasts of the last walk-forward: each row's model was fitted on earlier days.
+    # made_at is the close of the last candle that a forecast has seen; usual is None for a return.
+    schema=schema_of({"made_at": TIME, "value": REAL}, {"usual": REAL}),
+    key=("made_at",),
+    partition=("venue", "symbol", "target"),
+    time="made_at",
+    known="upto",
+    view="forecasts",
+)
 DRIFT = Table(
     name="drift",
     layer="research",

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lake.releases import VOLATILITY, Forecasts, ForecastSeries, write_forecasts
+from lake.releases import DIRECTION, VOLATILITY, Forecasts, ForecastSeries, write_forecasts
 from tests.parity.event_replay import Case, beats, replayed_here, simulated
 from tests.parity.replay_cases import BEGIN, MADE_FROM, made_candles
 from tests.parity.test_event_replay import assert_same
 from trading.candles import HOUR_MS, MINUTE_MS
-from trading.positions.forecasts import ForecastUse
+from trading.positions.forecasts import RETURN, ForecastUse
 
 
 @pytest.fixture(autouse=True)
@@ -94,3 +94,37 @@ def test_both_backends_trade_forecasts_alike(use: ForecastUse) -> None:
     assert plain == compiled
     assert [t.profit for t in plain.trades] == [t.profit for t in compiled.trades]
     assert plain != simulated(replace(case, forecast_use=ForecastUse()))
+
+
+ML = {
+    "filters": "off",
+    "signal_tf": "1m",
+    "source": "published",
+    "least_move": 0.0005,
+    "stop_loss": 0.006,
+    "take_profit": 0.004,
+    "time_exit": 0.1,
+    "max_position_size": 0.2,
+}
+
+
+def test_ml_trades_published_forecasts_as_its_back_test_does(tmp_path: Path) -> None:
+    begin = MADE_FROM + timedelta(hours=7)
+    made = made_candles(8, 420 + 240 + 45, MADE_FROM)
+    case = Case("ml", ML, {"BTCUSDT": made}, begin, 4.0)
+    drawn = drawn_forecasts(case, 8)
+    (series,) = drawn.series
+    moves = tuple(float(v) for v in np.random.default_rng(2).normal(0.0, 0.001, len(series.values)))
+    model = {"target": DIRECTION, "model": "direction_1h-BTCUSDT", "usual": None, "values": moves}
+    forecasts = drawn.model_copy(update={"series": (series.model_copy(update=model),)})
+    (tmp_path / "published").mkdir()
+    write_forecasts(tmp_path / "published", forecasts)
+    closes = (int(ms) + MINUTE_MS for ms in made.open_time)
+    known = [forecasts.known_at(DIRECTION, "binance_usdm", "BTCUSDT", ms) for ms in closes]
+    returns = np.array([np.nan if one is None else one.value for one in known])
+    case = replace(case, candles={"BTCUSDT": replace(made, forecasts={RETURN: returns})})
+    simulation = simulated(case, compiled=False)
+    assert len(simulation.trades) > 3
+    assert np.isnan(returns).any()
+    assert_same(replayed_here(case, tmp_path), simulation, case)
+    assert simulation == simulated(case)

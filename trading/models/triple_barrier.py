@@ -76,7 +76,7 @@ def label_entries(
     setup = Setup.of(strategy, params, candles.interval_ms)
     backend = backends.backend(compiled)
     rules = rules_of(strategy, setup.params, costs)
-    prepared = PreparedCandles(candles, backend, costs.funding)
+    prepared = PreparedCandles(candles, backend, costs.funding, costs.forecast_use)
     window = prepared.window(trade_from_ms)
     KernelNeeds(setup, rules, "backtest").make_ready(backend)
     signals, _ = prepared.decide(setup, bool(rules[R_DAY_END] > 0.0))
@@ -112,7 +112,11 @@ def label_rows(
     window = prepared.window()
     known = np.full(len(rows), np.nan) if atrs is None else atrs
     signals = Signals(
-        backend.integers(rows), backend.floats(known), backend.zeros(0), backend.whole_zeros(0)
+        backend.integers(rows),
+        backend.floats(known),
+        backend.zeros(0),
+        backend.whole_zeros(0),
+        backend.zeros(0),
     )
     return _outcomes(prepared, prepared.within(signals, window), rules, window)
 
@@ -131,6 +135,7 @@ def _outcomes(
             backend.floats(atrs),
             backend.floats(levels.reshape(-1)),
             signals.exits,
+            backend.zeros(0),
         )
         ran = workspace.simulate(prepared, left, rules, window)
         if ran.count == 0:

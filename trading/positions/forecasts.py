@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from trading.candles import HOUR_MS, MINUTE_MS, Floats, Integers
+from trading.candles import HOUR_MS, MINUTE_MS, CandleColumns, Floats, Integers
 from trading.defaults import FEE_BPS, SLIPPAGE_BPS
 from trading.errors import ParameterError
 from trading.jit.backends import Backend
@@ -25,6 +25,14 @@ MEAN_RANGE = 1.5957691216057308
 """Mean range of a random walk in units of the deviation of its end, the root of 8 / pi (W. Feller,
 1951, Annals of Mathematical Statistics 22)."""
 HOUR_MINUTES = HOUR_MS // MINUTE_MS
+
+# Columns of `CandleColumns.forecasts`: of the hour after a candle's close.
+RETURN = "direction_1h"
+"""Its return, a share of the price."""
+VOLATILITY = "volatility_1h"
+"""The deviation of one minute's return in it."""
+USUAL = "usual_volatility_1h"
+"""The volatility that forecasts of it are compared with."""
 
 # The use of forecasts as the kernels read it.
 U_SIZE = 0
@@ -85,6 +93,38 @@ class ForecastUse:
             self.cost_filter * self.round_trip_bps / 10_000.0,
             float(self.is_on and self.when_missing == "skip"),
         )
+
+    def applied(
+        self,
+        volatility: Floats,
+        usual: Floats,
+        prices: Floats,
+        atrs: Floats,
+        atr_ms: int,
+        backend: Backend,
+    ) -> EntryColumns:
+        """Return entries, a value each, with what is forecast applied; NaN where nothing is."""
+        count = len(atrs)
+        columns = EntryColumns(
+            backend.floats(volatility),
+            backend.floats(usual),
+            backend.floats(prices),
+            backend.floats(atrs),
+            backend.zeros(count),
+            backend.zeros(count),
+            backend.zeros(count),
+        )
+        backend.kernel(adjust_entries)(backend.floats(self.numbers), columns, atr_ms)
+        return columns
+
+
+NO_USE = ForecastUse()
+
+
+def column_of(candles: CandleColumns, name: str) -> Floats:
+    """Return one column of the candles' forecasts, NaN where they have none."""
+    known = (candles.forecasts or {}).get(name)
+    return np.full(len(candles), math.nan) if known is None else known
 
 
 @kernel
@@ -200,16 +240,5 @@ class EntryForecasts:
         self, closes_ms: Integers, prices: Floats, atrs: Floats, atr_ms: int, backend: Backend
     ) -> EntryColumns:
         """Return the entries that were decided at ``closes_ms``, with what is forecast applied."""
-        count = len(closes_ms)
         volatility, usual = self.forecasts.at(closes_ms)
-        columns = EntryColumns(
-            backend.floats(volatility),
-            backend.floats(usual),
-            backend.floats(prices),
-            backend.floats(atrs),
-            backend.zeros(count),
-            backend.zeros(count),
-            backend.zeros(count),
-        )
-        backend.kernel(adjust_entries)(backend.floats(self.use.numbers), columns, atr_ms)
-        return columns
+        return self.use.applied(volatility, usual, prices, atrs, atr_ms, backend)

@@ -71,7 +71,7 @@ def backtest(
     setup = Setup.of(strategy, params, candles.interval_ms)
     backend = backends.backend(compiled)
     rules = rules_of(strategy, setup.params, costs)
-    prepared = PreparedCandles(candles, backend, costs.funding)
+    prepared = PreparedCandles(candles, backend, costs.funding, costs.forecast_use)
     window = prepared.window(trade_from_ms)
     seconds_compile = KernelNeeds(setup, rules, "backtest").make_ready(backend)
     started = time.perf_counter()
@@ -144,7 +144,7 @@ class Searcher:
         self._threads = threads or (os.cpu_count() or 1) if compiled else 1
         first = Setup.of(strategy, {**fixed, **grid[0]}, candles.interval_ms)
         rules = rules_of(strategy, first.params, costs)
-        self.prepared = PreparedCandles(candles, backend, costs.funding)
+        self.prepared = PreparedCandles(candles, backend, costs.funding, costs.forecast_use)
         self.prepared.window()
         self.seconds_compile = KernelNeeds(first, rules, "search").make_ready(backend)
         started = time.perf_counter()
@@ -222,7 +222,9 @@ def fast_trades(
 ) -> tuple[Trades, Fills]:
     """Return the trades that the fast search makes of one combination, to compare engines."""
     setup = Setup.of(strategy, params, candles.interval_ms)
-    prepared = PreparedCandles(candles, backends.backend(compiled), costs.funding)
+    prepared = PreparedCandles(
+        candles, backends.backend(compiled), costs.funding, costs.forecast_use
+    )
     window = prepared.window(trade_from_ms)
     rules = rules_of(strategy, setup.params, costs)
     signals = signals_of(prepared, setup, rules, window)

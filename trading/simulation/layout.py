@@ -12,30 +12,37 @@ LEVELS_WIDTH = 3
 """Numbers per entry with levels of its own: side, stop and target (prices, NaN for none)."""
 TRADE_WIDTH = 5
 """Whole numbers per trade: entry row, exit row, reason code, side and what bound its size."""
-PRICES_WIDTH = 7
-"""Numbers per trade: entry and exit price, growth, funding, risk wanted and taken, spent."""
+PRICES_WIDTH = 8
+"""Numbers per trade: entry and exit price, growth, funding, risk wanted and taken, spent, scale."""
 
 
 class DeciderBuffers(NamedTuple):
-    """The buffers of one decider, see :mod:`trading.strategies.decider`."""
+    """The buffers of one decider, see :mod:`trading.strategies.decider`.
+
+    ``forecasts`` are of the next hour's return, known at the close of each row; empty where the
+    strategy reads none.
+    """
 
     bars: Buffer
     filters: Buffer
     state: Buffer
     par: Buffer
     out: Buffer
+    forecasts: Buffer
 
 
 class Signals(NamedTuple):
     """Rows on which entries and exits were decided, ascending, and what each entry came with.
 
-    ``levels`` is empty where the strategy gives its entries none.
+    ``levels`` is empty where the strategy gives its entries none. ``scales`` are the shares of
+    their size that forecasts leave the entries; empty where they change none.
     """
 
     entries: list[int]
     atrs: Buffer
     levels: Buffer
     exits: list[int]
+    scales: Buffer
 
 
 class SignalSink(NamedTuple):
@@ -117,7 +124,10 @@ class Opening(NamedTuple):
 
 
 class ClosedTrade(NamedTuple):
-    """One finished trade: its rows, reason code, exit price, growth of the equity and funding."""
+    """One finished trade: its rows, reason code, exit price, growth of the equity and funding.
+
+    ``scale`` is the share of its size that a forecast left it.
+    """
 
     row: int
     exit_row: int
@@ -125,6 +135,7 @@ class ClosedTrade(NamedTuple):
     price: float
     growth: float
     funding: float
+    scale: float
 
 
 class Record(NamedTuple):

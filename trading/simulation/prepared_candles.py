@@ -10,12 +10,20 @@ from typing import Any, cast
 
 import numpy as np
 
-from trading.candles import DAY_MS, CandleColumns, Integers
+from trading.candles import DAY_MS, CandleColumns, Floats, Integers
 from trading.errors import DataError
 from trading.jit.backends import Backend, Kernel
 from trading.jit.compile_errors import explained
 from trading.market.funding import FundingRates, owed_by
 from trading.market.rows import BLOCK, WIDE, Extremes, rows_of
+from trading.positions.forecasts import (
+    NO_USE,
+    RETURN,
+    USUAL,
+    VOLATILITY,
+    ForecastUse,
+    column_of,
+)
 from trading.simulation.engines import level_search
 from trading.simulation.layout import (
     LEVELS_WIDTH,
@@ -40,12 +48,17 @@ class PreparedCandles:
     """The rows of one series and their extremes, built once for all combinations and threads."""
 
     def __init__(
-        self, candles: CandleColumns, backend: Backend, rates: FundingRates | None = None
+        self,
+        candles: CandleColumns,
+        backend: Backend,
+        rates: FundingRates | None = None,
+        forecast_use: ForecastUse = NO_USE,
     ) -> None:
-        """Positions pay or receive the funding ``rates``, if there are any."""
+        """Positions pay or receive the funding ``rates``; ``forecast_use`` changes entries."""
         if len(candles) == 0:
             raise DataError("there are no candles to simulate")
         self.backend = backend
+        self.forecast_use = forecast_use
         self.candles = candles
         self.rows = rows_of(candles, backend)
         self.owed = owed_by(candles.open_time, candles.open, rates or {}, backend)
@@ -98,12 +111,18 @@ class PreparedCandles:
         backend, size = self.backend, len(self.candles)
         levels = backend.empty(LEVELS_WIDTH * size if setup.strategy.own_levels else 0)
         room = Signals(
-            backend.whole_empty(size), backend.empty(size), levels, backend.whole_empty(size)
+            backend.whole_empty(size),
+            backend.empty(size),
+            levels,
+            backend.whole_empty(size),
+            backend.zeros(0),
         )
         sink = SignalSink(
             room, backend.whole_zeros(2), backend.empty(OUT_SIZE * size if stream else 0)
         )
-        buffers = DeciderBuffers(*(backend.floats(buffer) for buffer in setup.buffers()))
+        bars, filters, state, par, out = (backend.floats(one) for one in setup.buffers())
+        known = backend.floats(self._returns(setup))
+        buffers = DeciderBuffers(bars, filters, state, par, out, known)
         with explained(setup.step):
             plain = shared and not (stream or setup.is_bare or backend.compiled)
             taken = self._taken_by(setup) if plain else None
@@ -114,12 +133,45 @@ class PreparedCandles:
                 decide_all = backend.kernel(decide_rows, strategy_step=setup.step)
                 decide_all(self.rows, buffers, setup.base_ms, setup.is_bare, day_bound, sink)
         entered, left = int(sink.counts[0]), int(sink.counts[1])
-        return Signals(
+        decided = Signals(
             room.entries[:entered],
             room.atrs[:entered],
             room.levels[: LEVELS_WIDTH * entered],
             room.exits[:left],
-        ), sink.stream
+            room.scales,
+        )
+        return self._forecast(setup, decided), sink.stream
+
+    def _returns(self, setup: Setup) -> Floats:
+        """Return the forecasts that the strategy reads, NaN where none is known; or nothing."""
+        if not setup.strategy.reads_forecasts(setup.params):
+            return np.empty(0)
+        return column_of(self.candles, RETURN)
+
+    def _forecast(self, setup: Setup, signals: Signals) -> Signals:
+        """Apply the forecasts of volatility to the entries: some are not made, others smaller."""
+        rows = np.asarray(signals.entries, dtype=np.int64)
+        if not self.forecast_use.is_on or len(rows) == 0:
+            return signals
+        candles, backend = self.candles, self.backend
+        entries = self.forecast_use.applied(
+            column_of(candles, VOLATILITY)[rows],
+            column_of(candles, USUAL)[rows],
+            candles.close[rows],
+            np.asarray(signals.atrs, dtype=np.float64),
+            setup.filter_ms,
+            backend,
+        )
+        made = np.asarray(entries.made) > 0.0
+        levels = np.asarray(signals.levels, dtype=np.float64).reshape(-1, LEVELS_WIDTH)
+        levels = levels[made] if len(levels) else levels
+        return Signals(
+            backend.integers(rows[made]),
+            backend.floats(np.asarray(entries.atrs)[made]),
+            backend.floats(levels.reshape(-1)),
+            signals.exits,
+            backend.floats(np.asarray(entries.scales)[made]),
+        )
 
     def _taken_by(self, setup: Setup) -> list[TakenBars] | None:
         """Return the candles that a decider of these timeframes takes, None if they are too many.
@@ -175,7 +227,14 @@ class PreparedCandles:
         )
         for i, end, count in zip(bare, ends.tolist(), counts.tolist(), strict=True):
             own = entries[end - count : end]
-            found[i] = Signals(own, backend.zeros(count), backend.zeros(0), backend.whole_zeros(0))
+            bare_signals = Signals(
+                own,
+                backend.zeros(count),
+                backend.zeros(0),
+                backend.whole_zeros(0),
+                backend.zeros(0),
+            )
+            found[i] = self._forecast(setups[i], bare_signals)
 
     def within(self, signals: Signals, window: TradingWindow) -> Signals:
         """Those of ``signals`` that can be acted on in ``window``."""
@@ -184,8 +243,9 @@ class PreparedCandles:
         levels = signals.levels
         if len(levels) > 0:
             levels = levels[LEVELS_WIDTH * entries.start : LEVELS_WIDTH * entries.stop]
+        scales = signals.scales[entries] if len(signals.scales) > 0 else signals.scales
         return Signals(
-            signals.entries[entries], signals.atrs[entries], levels, signals.exits[exits]
+            signals.entries[entries], signals.atrs[entries], levels, signals.exits[exits], scales
         )
 
     def horizons(self, signals: Signals, window: TradingWindow, day_bound: bool) -> Horizons:

@@ -99,7 +99,7 @@ class KernelNeeds:
         kernels = prepared.backend
         levels = kernels.zeros(LEVELS_WIDTH if self.setup.strategy.own_levels else 0)
         rows = kernels.whole_zeros(0)
-        none = Signals(rows, kernels.zeros(0), levels[:0], rows)
+        none = Signals(rows, kernels.zeros(0), levels[:0], rows, kernels.zeros(0))
         signals = prepared.within(none, window)
         if self.what == "search":
             workspace.search(prepared, signals, self.rules.reshape(1, -1), window)

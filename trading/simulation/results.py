@@ -15,6 +15,7 @@ from trading.errors import ParameterError
 from trading.market.funding import FundingRates
 from trading.market.gaps import Gaps
 from trading.metrics import Metrics, metrics_of
+from trading.positions.forecasts import NO_USE, ForecastUse
 from trading.positions.liquidation import Margin
 from trading.strategies.parameters import Value
 
@@ -26,7 +27,8 @@ class Costs:
     Slippage worsens market fills: entries, stops and closes. A take-profit and the steps of a
     ladder rest at their level and pay ``maker_fee_bps`` (``fee_bps`` unless given). ``margin``
     decides where a position with leverage is liquidated. ``funding`` has the rates of the symbol,
-    paid by positions that are open at those times.
+    paid by positions that are open at those times. ``forecast_use`` says what forecasts of
+    volatility, columns of the candles, change in an entry.
     """
 
     fee_bps: float = 5.0
@@ -34,6 +36,7 @@ class Costs:
     maker_fee_bps: float | None = None
     margin: Margin = field(default_factory=Margin)
     funding: FundingRates = field(default_factory=dict, hash=False, repr=False)
+    forecast_use: ForecastUse = NO_USE
 
     def __post_init__(self) -> None:
         for name in ("fee_bps", "slippage_bps", "maker_fee_bps"):

@@ -15,6 +15,7 @@ from trading.strategies.layout import (
     ATR,
     ENTER,
     EXIT,
+    FORECAST,
     HOLD,
     OUT_SIZE,
     SIDE,
@@ -98,6 +99,8 @@ def decide_taken(
     out, filters = buffers.out, buffers.filters
     for row, bars in taken:
         no_decision(out, rows.closes[row])
+        if len(buffers.forecasts) > 0:
+            out[FORECAST] = buffers.forecasts[row]
         for slot, bar in bars:
             take_bar(slot, filters, buffers.state, buffers.par, out, bar)
         out[ATR] = filters[ATR_NOW]
@@ -122,16 +125,20 @@ def decide_rows(
     out = buffers.out
     sink.counts[0] = 0
     sink.counts[1] = 0
-    streams = len(sink.stream) > 0
+    streams, forecast = len(sink.stream) > 0, len(buffers.forecasts) > 0
     if bare:  # a loop of its own keeps what it needs in the processor's registers
         out[ATR] = OFF
         for i in range(len(rows.times)):
+            if forecast:
+                out[FORECAST] = buffers.forecasts[i]
             strategy_step(buffers.state, buffers.par, out, bar_at(rows, i, base_ms))
             if streams or out[ACTION] != HOLD:
                 note_row(rows, out, i, day_bound, sink)
         return
     for i in range(len(rows.times)):
         bar = bar_at(rows, i, base_ms)
+        if forecast:
+            out[FORECAST] = buffers.forecasts[i]
         push_candle(buffers.bars, buffers.filters, buffers.state, buffers.par, out, bar)
         if streams or out[ACTION] != HOLD:
             note_row(rows, out, i, day_bound, sink)

@@ -130,6 +130,11 @@ class Strategy:
         }
         return {**params, **read}
 
+    def reads_forecasts(self, params: Mapping[str, Value]) -> bool:
+        """Return whether decisions rest on forecasts of the market (`layout.FORECAST`)."""
+        del params
+        return False
+
     def signal_tf(self, params: Mapping[str, Value]) -> int:
         """Return the milliseconds of a signal candle."""
         return interval_ms(str(params["signal_tf"]))

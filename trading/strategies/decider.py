@@ -9,7 +9,7 @@ series begins does not count.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from trading.candles import Candle, first_start, interval_name
@@ -46,6 +46,7 @@ from trading.strategies.layout import (
     CONFIDENCE,
     ENTER,
     FILTERED,
+    FORECAST,
     HOLD,
     LIMIT,
     REASON,
@@ -161,7 +162,15 @@ class Decision:
 class Decider:
     """One strategy on one symbol, fed with closed base candles in order."""
 
-    def __init__(self, strategy: Strategy, params: Mapping[str, Value], base_ms: int) -> None:
+    def __init__(
+        self,
+        strategy: Strategy,
+        params: Mapping[str, Value],
+        base_ms: int,
+        forecast_at: Callable[[int], float] | None = None,
+    ) -> None:
+        """``forecast_at`` returns the forecast known at a close (ms), NaN without."""
+        self._forecast_at = forecast_at if strategy.reads_forecasts(params) else None
         self.setup = Setup.of(strategy, params, base_ms)
         self._push = bind(push_candle, strategy_step=self.setup.step)
         self._take_bar = bind(take_bar, strategy_step=self.setup.step)
@@ -208,6 +217,8 @@ class Decider:
         self._last_open = candle.open_time
         out = self._out
         bar = bar_of(candle, self.setup.base_ms)
+        if self._forecast_at is not None:
+            out[FORECAST] = self._forecast_at(candle.open_time + self.setup.base_ms)
         self._push(self._bars, self._filters, self._state, self._par, out, bar)
         if out[REASON] == NO_SIGNAL_CANDLE:
             return Decision("hold", self.setup.strategy.side, self._between, {}, out[ATR])

@@ -18,7 +18,8 @@ TARGET_PRICE = 6
 CONFIDENCE = 7
 SIDE = 8
 FILTERED = 9  # 1 if the filters held the last entry of the step, else 0; never cleared between
-OUT_SIZE = 10
+FORECAST = 10  # given: the return of the next hour that is forecast, NaN without; not written
+OUT_SIZE = 11
 
 # Parameters of the common filters, by position in the parameter buffer; own parameters follow.
 FILTERS_ON = 0

@@ -21,6 +21,7 @@ from trading.strategies.filters import (
 )
 from trading.strategies.layout import (
     CONFIDENCE,
+    FORECAST,
     LIMIT,
     OUT_SIZE,
     REASON,
@@ -109,7 +110,7 @@ class Setup:
         filters_clear(filters)
         bars = new_bars(self.signal_ms, self.filter_ms, self.hourly_ms, tuple(self.more))
         out = [0.0] * OUT_SIZE
-        out[STOP_PRICE] = out[TARGET_PRICE] = out[CONFIDENCE] = math.nan
+        out[STOP_PRICE] = out[TARGET_PRICE] = out[CONFIDENCE] = out[FORECAST] = math.nan
         return bars, filters, [0.0] * self.state_size, list(self.par), out
 
     def history_needed(self) -> dict[int, int]:

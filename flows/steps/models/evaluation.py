@@ -67,6 +67,7 @@ class EvaluatedModel:
     shap: Mapping[str, float]
     daily: tuple[float, ...] = ()
     opponent: Mapping[str, Any] | None = None
+    forecasts: Sequence[Forecast] = ()
 
 
 @dataclass(frozen=True)
@@ -307,6 +308,7 @@ def _evaluated(
         shap=shap_shares(final, last.x, last.features),
         daily=tuple(float(value) for value in found.daily),
         opponent=_opponent(last, found.baseline),
+        forecasts=tuple(found.forecasts),
     )
 
 

@@ -29,6 +29,7 @@ from flows.steps.features.features import (
     read_features,
     relative_names,
 )
+from flows.steps.forecasts.stored import ForecastStore
 from flows.steps.models.dataset import Dataset, Floats, Integers, dataset_of
 from flows.steps.models.pool import POOL, pooled
 from flows.steps.models.results import ModelResult, TrainResult, describe, models_table
@@ -134,7 +135,9 @@ def _train_one(
         features = read_features(lake, venue, symbol, as_of)
         data = dataset_of(features, symbol, feature_names())
         data = replace(data, recompute=partial(_recomputed, lake, venue, data, (symbol,)))
-        models = _evaluated(data, targets, settings, progress, due)
+        models = _evaluated(
+            data, targets, settings, progress, due, ForecastStore(lake, venue, (symbol,))
+        )
     except DataError as error:
         return TrainResult(as_of, (), (), {symbol: str(error)}, ())
     _record(lake, run_name(symbol, as_of), _mark(refs, settings, targets), as_of, models)
@@ -170,7 +173,8 @@ def train_pool(
 
     data, left_out = pooled(symbols, load, chosen.pool_rows)
     data = replace(data, recompute=partial(_recomputed, lake, venue, data, tuple(sorted(symbols))))
-    models = _evaluated(data, targets, chosen, progress, due)
+    store = ForecastStore(lake, venue, tuple(sorted(symbols)))
+    models = _evaluated(data, targets, chosen, progress, due, store)
     mark = _mark(refs, chosen, targets)
     _record(lake, run_name(POOL, as_of), mark, as_of, models, left_out)
     return TrainResult(as_of, models, refs, left_out, ())
@@ -210,8 +214,12 @@ def _evaluated(
     settings: TrainSettings,
     progress: Progress | None,
     due: Iterator[float],
+    store: ForecastStore,
 ) -> tuple[ModelResult, ...]:
-    """Choose, evaluate and fit the model of each target, each until the next time ``due``."""
+    """Choose, evaluate and fit the model of each target, each until the next time ``due``.
+
+    The out-of-sample forecasts go into the ``store``.
+    """
     from flows.steps.models.evaluation import evaluate_target
     from flows.steps.models.recipe_choice import choose
 
@@ -220,6 +228,7 @@ def _evaluated(
         groups, until = feature_groups(), next(due)
         chosen = choose(data, target, settings, groups, time.monotonic, progress, until)
         evaluated = evaluate_target(data, target, settings, chosen)
+        store.keep(target, evaluated.forecasts)
         results.append(_result(target, data.symbol, evaluated))
     return tuple(results)
 

@@ -11,6 +11,7 @@ from flows.steps.models.dataset import HORIZON_MS, Dataset, Floats, Integers
 from flows.steps.models.scores import TradeScore, trade
 from flows.steps.models.settings import TrainSettings
 from flows.steps.models.split import Split, walk_forward
+from trading.candles import DAY_MS
 from trading.errors import ParameterError
 from trading.models import baselines
 from trading.models.families import FittedModel, Recipe, Sample, Task, fit
@@ -20,6 +21,8 @@ from trading.models.trees import Stop
 VOLATILITY, DIRECTION = "volatility_1h", "direction_1h"
 _TASKS: dict[str, Task] = {VOLATILITY: "level", DIRECTION: "return"}
 _PENALTY = 0.05
+USUAL_OVER_MS = 14 * DAY_MS
+"""The span over which a model's median forecast of volatility is the usual one."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Forecast:
     test: Dataset
     model: Floats
     baselines: Mapping[str, Floats]
+    usual: float | None = None
+    """Median volatility that the model forecasts of the last days of its training."""
 
 
 def task_of(target: str) -> Task:
@@ -80,8 +85,16 @@ def walk(
         train, test = data.take(split.train), data.take(split.test)
         model = fit_target(train, target, recipe, stop=stop)
         beside = _baselines(train, test, target) if compare else {}
-        found.append(Forecast(split, test.labels_only(), forecast_with(model, test), beside))
+        usual = _usual(model, train) if compare and target == VOLATILITY else None
+        forecast = forecast_with(model, test)
+        found.append(Forecast(split, test.labels_only(), forecast, beside, usual))
     return found
+
+
+def _usual(model: FittedModel, train: Dataset) -> float:
+    """Return the usual volatility of a fold, as that of a release is taken."""
+    last = train.take(train.times > train.times[-1] - USUAL_OVER_MS)
+    return float(np.exp(np.median(forecast_with(model, last))))
 
 
 def _baselines(train: Dataset, test: Dataset, target: str) -> dict[str, Floats]:

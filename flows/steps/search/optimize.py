@@ -35,11 +35,13 @@ from flows.steps.search.validation import HistoryValidation, validate_long_histo
 from lake.partitions import PartitionRef
 from lake.releases.manifest import StrategyEntry
 from lake.releases.reader import read_manifest, release_ids
+from lake.series import with_forecasts
 from lake.store import Lake
-from lake.tables import CANDLES, EQUITY, FOLDS, RAW_FUNDING, SEARCHES, TRADES
+from lake.tables import CANDLES, EQUITY, FOLDS, FORECASTS, RAW_FUNDING, SEARCHES, TRADES
 from trading.candles import DAY_MS, CandleColumns
 from trading.errors import DataError, ReleaseRefused
 from trading.market.gaps import Gaps
+from trading.positions.forecasts import RETURN
 from trading.research.grid import parse_grid
 from trading.strategies.base import Strategy
 from trading.strategies.registry import get_strategy
@@ -101,6 +103,8 @@ def optimize(
     if held.get(_KEY) == key:
         return _load_stored(held[_RESULT], request)
     candles = load_traded_candles(lake, settings.trading_hours, settings.venue, symbol, as_of)
+    if _reads_forecasts(request.strategy, request.fixed):
+        candles = with_forecasts(lake, candles, settings.venue, symbol, as_of)
     _check_span(candles, request)
     start_compiling()
     request = _fitted(request, candles)
@@ -125,6 +129,8 @@ def _build_request(
         *lake.fingerprint(CANDLES, as_of, **where, interval="1m"),
         *lake.fingerprint(RAW_FUNDING, as_of, **where),
     )
+    if _reads_forecasts(strategy, grids.fixed):
+        fingerprint = (*fingerprint, *lake.fingerprint(FORECASTS, as_of, **where, target=RETURN))
     return OptimizeRequest(
         strategy=strategy,
         symbol=symbol,
@@ -139,6 +145,10 @@ def _build_request(
         funding=load_funding(lake, settings.venue, symbol, as_of),
         look=wants_returns(read_looks(lake), hypothesis_of(strategy.name, settings).id, as_of),
     )
+
+
+def _reads_forecasts(strategy: Strategy, fixed: Params) -> bool:
+    return strategy.reads_forecasts(strategy.resolve(fixed))
 
 
 def _fitted(request: OptimizeRequest, candles: CandleColumns) -> OptimizeRequest:

@@ -129,6 +129,8 @@ class AccountSettings:
         """`ParameterError` for an account that cannot trade."""
         if self.profile is not None:
             self.profile.check(self.costs, self.limits)
+        if self.costs.forecast_use.is_on:
+            raise ParameterError("an account has its own forecast_use; leave out that of the costs")
         if self.costs.funding:
             raise ParameterError(
                 "an account pays funding by symbol; give its rates in the funding of the markets"

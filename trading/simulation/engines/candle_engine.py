@@ -20,7 +20,14 @@ from trading.simulation.engines.plain_trades import plain_ends as ends
 from trading.simulation.engines.plain_trades import plain_lives as lives
 from trading.simulation.engines.plain_trades import plain_misses as misses
 from trading.simulation.engines.plain_trades import plain_pays as pays
-from trading.simulation.engines.trade_log import count_trade, exit_from, horizon_of, keep_trade
+from trading.simulation.engines.trade_log import (
+    count_trade,
+    exit_from,
+    horizon_of,
+    keep_trade,
+    net_growth,
+    scale_of,
+)
 from trading.simulation.layout import ClosedTrade, Record, RowSpan, Signals, Tape
 from trading.simulation.signals import day_turn
 
@@ -102,9 +109,11 @@ def simulate(tape: Tape, rules: Buffer, life: Buffer, record: Record, every: boo
         held = RowSpan(entered, left)
         closed, growth = ends(life, rules, code, rows, held, record, first_fill)
         paid = pays(life, rules, tape.owed, entered, left, record.fills, first_fill)
-        growth -= paid
+        scale = scale_of(signals, s)
+        growth = net_growth(growth, paid, scale)
         count_trade(record, window, 0, growth, left - entered + 1, rows.times[left])
-        keep_trade(record, count, life, ClosedTrade(entered, left, code, closed, growth, paid))
+        trade = ClosedTrade(entered, left, code, closed, growth, paid * scale, scale)
+        keep_trade(record, count, life, trade)
         count += 1
         s = next_entry(signals, s, left)
     sums_days(record.sums, 0, record.daily, 0, window.days)

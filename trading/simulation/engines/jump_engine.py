@@ -31,7 +31,14 @@ from trading.simulation.engines.staged_trades import (
     mean_exit,
     staged_paid,
 )
-from trading.simulation.engines.trade_log import count_trade, exit_from, keep_trade, time_limit
+from trading.simulation.engines.trade_log import (
+    count_trade,
+    exit_from,
+    keep_trade,
+    net_growth,
+    scale_of,
+    time_limit,
+)
 from trading.simulation.layout import ClosedTrade, Horizons, JumpTape, Opening, Record, RowSpan
 from trading.simulation.signals import day_turn, ends_day
 
@@ -76,9 +83,11 @@ def trade_plain(tape: JumpTape, rules: Buffer, c: int, position: Buffer, record:
         market = market_at_end(rows, row, left, code)
         closed, growth = plain_end(position, rules, at, code, market)
         paid = plain_paid(position, rules, at, tape.owed, row, left)
-        growth -= paid
+        scale = scale_of(signals, s)
+        growth = net_growth(growth, paid, scale)
         count_trade(record, window, c, growth, left - row + 1, rows.times[left])
-        keep_trade(record, count, position, ClosedTrade(row, left, code, closed, growth, paid))
+        trade = ClosedTrade(row, left, code, closed, growth, paid * scale, scale)
+        keep_trade(record, count, position, trade)
         count += 1
         free_from = left + 1
         s = horizons.following[s] if day_bound and left == horizon else s + 1
@@ -149,10 +158,12 @@ def trade_staged(tape: JumpTape, rules: Buffer, c: int, life: Buffer, record: Re
         span = RowSpan(first, horizon)
         left, code, e = live_by_jumps(life, rules, at, tape, span, e, record.fills)
         paid = staged_paid(life, tape.owed, row, record.fills, first_fill)
-        growth = 1.0 + life[CASH] - paid
+        scale = scale_of(signals, s)
+        growth = net_growth(1.0 + life[CASH], paid, scale)
         closed = mean_exit(life, record.fills, first_fill)
         count_trade(record, window, c, growth, left - row + 1, rows.times[left])
-        keep_trade(record, count, life, ClosedTrade(row, left, code, closed, growth, paid))
+        trade = ClosedTrade(row, left, code, closed, growth, paid * scale, scale)
+        keep_trade(record, count, life, trade)
         count += 1
         free_from = left + 1
         s = horizons.following[s] if day_bound and left == horizons.ends[s] else s + 1

@@ -9,7 +9,14 @@ from trading.metrics import SUMS_SIZE, sums_trade
 from trading.positions.exit_rules import R_DAY_END, R_TIME_EXIT
 from trading.positions.lifecycle import BOUND_BY, RISK_TAKEN, RISK_WANTED, SPENT
 from trading.positions.position import ENTRY, SIDE
-from trading.simulation.layout import PRICES_WIDTH, TRADE_WIDTH, ClosedTrade, Record, TradingWindow
+from trading.simulation.layout import (
+    PRICES_WIDTH,
+    TRADE_WIDTH,
+    ClosedTrade,
+    Record,
+    Signals,
+    TradingWindow,
+)
 from trading.simulation.signals import ends_day
 
 
@@ -73,6 +80,20 @@ def horizon_of(rows: Rows, rules: Buffer, at: int, row: int, window: TradingWind
 
 
 @kernel
+def scale_of(signals: Signals, s: int) -> float:
+    """Return the share of its size that a forecast leaves entry ``s``."""
+    return signals.scales[s] if len(signals.scales) > 0 else 1.0
+
+
+@kernel
+def net_growth(growth: float, paid: float, scale: float) -> float:
+    """Return the growth of a trade of ``scale`` of its size, after the funding that it ``paid``."""
+    if scale == 1.0:
+        return growth - paid
+    return 1.0 + (growth - 1.0 - paid) * scale
+
+
+@kernel
 def count_trade(
     record: Record, window: TradingWindow, c: int, growth: float, held: int, close_time: int
 ) -> None:
@@ -100,3 +121,4 @@ def keep_trade(record: Record, count: int, life: Buffer, trade: ClosedTrade) -> 
         record.prices[at + 4] = life[RISK_WANTED]
         record.prices[at + 5] = life[RISK_TAKEN]
         record.prices[at + 6] = life[SPENT]
+        record.prices[at + 7] = trade.scale

@@ -10,7 +10,7 @@ import numpy as np
 from trading.candles import DAY_MS, CandleColumns, Floats, Integers
 from trading.jit.backends import Backend
 from trading.metrics import SUMS_SIZE
-from trading.positions.entry_risk import BOUNDS
+from trading.positions.entry_risk import BOUNDS, BY_FORECAST
 from trading.positions.exit_rules import R_DAY_END, R_FEE, R_STAGED, R_TAKE_PROFIT
 from trading.positions.lifecycle import FILL_WIDTH, FILLS, LIFE_SIZE, MOST_FILLS
 from trading.positions.position import EMERGENCY_STOP, REASONS, STOP_LOSS, TRAILING_STOP
@@ -132,12 +132,21 @@ class EngineRun:
     count: int
     filled: int
 
+    @property
+    def _scales(self) -> Floats:
+        """The share of its size that a forecast left each trade."""
+        parts = np.asarray(self.record.prices[: PRICES_WIDTH * self.count], dtype=np.float64)
+        return parts.reshape(-1, PRICES_WIDTH)[:, -1]
+
     def trades(self, candles: CandleColumns, rules: Floats) -> Trades:
         """Return the trades as columns."""
         whole = np.asarray(self.record.rows[: TRADE_WIDTH * self.count], dtype=np.int64)
         parts = np.asarray(self.record.prices[: PRICES_WIDTH * self.count], dtype=np.float64)
         entry, closed, code, side, bound = whole.reshape(-1, TRADE_WIDTH).T
-        entered, left, growth, funding, wanted, taken, spent = parts.reshape(-1, PRICES_WIDTH).T
+        entered, left, growth, funding, wanted, taken, spent, scale = parts.reshape(
+            -1, PRICES_WIDTH
+        ).T
+        spent = spent.copy() if rules[R_STAGED] > 0.0 else np.full(len(spent), bought(rules))
         return Trades(
             signal_time=candles.open_time[entry - 1],
             entry_time=candles.open_time[entry],
@@ -149,9 +158,9 @@ class EngineRun:
             reason=np.array(REASONS)[code],
             funding=funding.copy(),
             risk_wanted=np.where(wanted > 0.0, wanted, np.nan),
-            risk_taken=np.where(wanted > 0.0, taken, np.nan),
-            bound_by=np.array(BOUNDS)[bound],
-            spent=spent.copy() if rules[R_STAGED] > 0.0 else np.full(len(spent), bought(rules)),
+            risk_taken=np.where(wanted > 0.0, taken * scale, np.nan),
+            bound_by=np.array(BOUNDS)[np.where(scale < 1.0, BY_FORECAST, bound)],
+            spent=spent * scale,
         )
 
     def fills(self, candles: CandleColumns, trades: Trades, rules: Floats) -> Fills:
@@ -160,17 +169,18 @@ class EngineRun:
             return Fills(
                 trade=np.arange(len(trades)),
                 time=trades.exit_time,
-                value=-bought(rules) * trades.exit_price / trades.entry_price,
+                value=-trades.spent * trades.exit_price / trades.entry_price,
                 price=trades.exit_price,
                 reason=trades.reason,
             )
         numbers = np.asarray(self.record.fills[: FILL_WIDTH * self.filled], dtype=np.float64)
         row, code, change, price = numbers.reshape(-1, FILL_WIDTH).T
         time = candles.open_time[row.astype(np.int64)]
+        trade = np.searchsorted(trades.exit_time, time)
         return Fills(
-            trade=np.searchsorted(trades.exit_time, time),
+            trade=trade,
             time=time,
-            value=change * price,
+            value=change * price * self._scales[trade],
             price=price,
             reason=np.array(REASONS)[code.astype(np.int64)],
         )

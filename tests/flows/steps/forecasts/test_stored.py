@@ -1,0 +1,45 @@
+"""The training keeps its out-of-sample forecasts, and back-tests read nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from flows.steps.forecasts.stored import ForecastStore
+from flows.steps.models.settings import TrainSettings
+from flows.steps.models.split import SplitSettings
+from flows.steps.models.walk import DIRECTION, VOLATILITY, walk
+from lake.store import Lake
+from lake.tables import FORECASTS
+from tests.flows.steps.models.made_data import noise
+from trading.models.families import Recipe
+
+SETTINGS = TrainSettings(split=SplitSettings(train_days=10, test_days=4))
+WHERE = {"venue": "binance_usdm", "symbol": "BTCUSDT"}
+
+
+def stored(lake: Lake, target: str) -> pa.Table:
+    return lake.read(FORECASTS, ["made_at", "value", "usual"], **WHERE, target=target)
+
+
+def test_every_stored_forecast_is_of_a_day_after_its_models_training(tmp_path: Path) -> None:
+    lake, data = Lake(tmp_path / "lake"), noise(24)
+    store = ForecastStore(lake, "binance_usdm", ("BTCUSDT",))
+    for target, recipe in ((VOLATILITY, Recipe("har")), (DIRECTION, Recipe("ridge"))):
+        folds = walk(data, target, recipe, SETTINGS)
+        store.keep(target, folds)
+        rows = stored(lake, target)
+        times = np.concatenate([fold.test.times for fold in folds])
+        values = np.concatenate([fold.model for fold in folds])
+        values = np.exp(values) if target == VOLATILITY else values
+        assert rows["made_at"].cast(pa.int64()).to_pylist() == times.tolist()
+        assert rows["value"].to_numpy().tolist() == values.tolist()
+        assert times[0] > data.times[0] + 10 * 86_400_000
+        usual = rows["usual"].to_pylist()
+        assert (None not in usual) if target == VOLATILITY else set(usual) == {None}
+        assert len(set(usual)) == (len(folds) if target == VOLATILITY else 1)
+    before = stored(lake, VOLATILITY)
+    store.keep(VOLATILITY, walk(data, VOLATILITY, Recipe("har"), SETTINGS))
+    assert stored(lake, VOLATILITY) == before  # repeating changes nothing
