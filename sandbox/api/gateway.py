@@ -194,7 +194,8 @@ def authorise(venue: ServedVenue, request: ApiRequest, route: Route) -> str:
             raise error_codes.MISSING("signature")
         if not credentials.verifies(request.payload, signature):
             raise error_codes.BAD_SIGNATURE()
-        check_time(request.values, venue.faults.exchange_ms())
+        now = venue.faults.exchange_ms()
+        check_time(request.values, now, microseconds=venue.microseconds)
     return credentials.account
 
 

@@ -9,6 +9,7 @@ from sandbox.engines.common.money import plain
 from sandbox.market.candles import Kline
 from sandbox.market.displayed_book import DEPTH
 from sandbox.market.feed import SymbolFeed, TradePrint
+from trading.candles import DAY_MS
 
 Json = dict[str, Any]
 
@@ -141,15 +142,15 @@ def trade_event_head(tick: TradePrint) -> Json:
     }
 
 
-def _last_day(feed: SymbolFeed) -> Kline:
-    """Return the last 24 hours; before the first bar, a flat one at the last price."""
-    price = float(feed.price)
-    return feed.day() or Kline(feed.time, feed.time, price, price, price, price, 0.0, 0.0)
+def last_window(feed: SymbolFeed, length: int = DAY_MS) -> Kline:
+    """Return the last ``length`` ms; without a trade in them, a flat bar at the last price."""
+    price, begin = float(feed.price), feed.minute - length
+    return feed.window(length) or Kline(begin, feed.time, price, price, price, price, 0.0, 0.0)
 
 
 def day_ticker_json(feed: SymbolFeed, bar: Kline | None = None) -> Json:
     """Return ``bar``, by default the last 24 hours, as REST `ticker/24hr` does."""
-    instrument, day = feed.instrument, bar or _last_day(feed)
+    instrument, day = feed.instrument, bar or last_window(feed)
     price, quantity = instrument.price_precision, instrument.quantity_precision
     change = day.close - day.open
     average = day.quote_volume / day.volume if day.volume else day.close
@@ -176,7 +177,7 @@ def day_ticker_json(feed: SymbolFeed, bar: Kline | None = None) -> Json:
 
 def ticker_event(feed: SymbolFeed, time: int, *, mini: bool) -> Json:
     """Return the event of the `ticker` or the `miniTicker` stream."""
-    instrument, day = feed.instrument, _last_day(feed)
+    instrument, day = feed.instrument, last_window(feed)
     price, quantity = instrument.price_precision, instrument.quantity_precision
     event = {
         "e": "24hrMiniTicker" if mini else "24hrTicker",

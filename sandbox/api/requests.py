@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 from sandbox.audit.ledger import ExchangeLedger
 from sandbox.faults.injection import Faults
 from sandbox.protocol.api_keys import Credentials
+from sandbox.protocol.params import whole
 from sandbox.protocol.rate_limits import RateLimits
 from sandbox.protocol.signing import payload_of
 
@@ -52,7 +53,8 @@ def by_limit(default: int, *steps: tuple[int, int]) -> Callable[[Mapping[str, st
 
     def weigh(values: Mapping[str, str]) -> int:
         text = values.get("limit", "")
-        limit = int(text) if text.isdigit() else default
+        limit = whole(text)
+        limit = default if limit is None else limit
         return next((weight for most, weight in steps if limit <= most), steps[-1][1])
 
     return weigh
@@ -92,8 +94,9 @@ def rest_request(
 ) -> ApiRequest:
     """Read a REST request: query and body parameters are merged, whatever the method.
 
-    ``fields`` are the header fields by their names in lower case. The cost is linear in the
-    request's size; ``TooManyPairsError`` is raised before more than ``MAX_PAIRS`` are parsed.
+    A parameter that is in both has the value of the query. ``fields`` are the header fields by
+    their names in lower case. The cost is linear in the request's size; ``TooManyPairsError`` is
+    raised before more than ``MAX_PAIRS`` are parsed.
     """
     path, _, query = target.partition("?")
     text = body.decode(errors="replace")
@@ -102,12 +105,18 @@ def rest_request(
     pairs = (f"{query}&{text}" if text else query).split("&", MAX_PAIRS)
     if len(pairs) > MAX_PAIRS:
         raise TooManyPairsError
-    for pair in pairs:
+    first = query.count("&") + 1
+    asked: frozenset[str] = frozenset()
+    for place, pair in enumerate(pairs):
+        if place == first:
+            asked = frozenset(values)
         if not pair:
             continue
         name, _, value = pair.partition("=")
         if "%" in pair or "+" in pair:
             name, value = unquote_plus(name), unquote_plus(value)
+        if name in asked:
+            continue
         if name in values:
             repeated.setdefault(name, [values[name]]).append(value)
         values[name] = value

@@ -16,6 +16,7 @@ from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.faults.injection import CUTTING
 from sandbox.market.clock import wall_ms
+from sandbox.protocol.params import whole
 from sandbox.protocol.responses import Response
 from sandbox.protocol.time_unit import wants_microseconds
 
@@ -140,8 +141,7 @@ class WsApi:
             case "session.subscriptions":
                 return [{"subscriptionId": number} for number in streams.numbers(session)]
             case "userDataStream.unsubscribe":
-                number = values.get("subscriptionId", "")
-                streams.unsubscribe(session, int(number) if number.isdigit() else None)
+                streams.unsubscribe(session, whole(values.get("subscriptionId", "")))
                 return {}
         raise error_codes.UNKNOWN_METHOD()
 

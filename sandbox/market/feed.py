@@ -69,8 +69,8 @@ class SymbolFeed:
         self._row = -1
         self._running: Kline | None = None
         self._trade_id = 1_000_000
-        self._day_of = -1
-        self._closed_day: Kline | None = None
+        self._windows_of = -1
+        self._closed_windows: dict[int, Kline | None] = {}
         self._closed_at = -1
         self._closed_bars: dict[tuple[str, int], Kline | None] = {}
         self._average_of = -1
@@ -286,10 +286,16 @@ class SymbolFeed:
 
     def day(self) -> Kline | None:
         """Return the last 24 hours as one bar."""
-        if self._day_of != self.minute:
-            self._day_of = self.minute
-            self._closed_day = self.series.whole(self.minute - DAY_MS, self.minute)
-        closed, running = self._closed_day, self._running
+        return self.window(DAY_MS)
+
+    def window(self, length: int) -> Kline | None:
+        """Return the last ``length`` ms and the running minute as one bar; None without trades."""
+        if self._windows_of != self.minute:
+            self._windows_of = self.minute
+            self._closed_windows.clear()
+        if length not in self._closed_windows:
+            self._closed_windows[length] = self.series.whole(self.minute - length, self.minute)
+        closed, running = self._closed_windows[length], self._running
         if closed is None or running is None:
             return closed or running
         return _merge(closed, running)

@@ -9,23 +9,37 @@ from decimal import Decimal
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.common.order_book import PREVENTIONS
+from sandbox.protocol.time_unit import milliseconds
 from trading.market.symbols import is_symbol
 
-CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
-INTEGER = re.compile(r"^[0-9]{1,20}$")
-AMOUNT = re.compile(r"^([0-9]{1,20})(\.[0-9]{1,20})?$")
-SYMBOL = re.compile(r"^[A-Z0-9-_.]{1,20}$")
+CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}\Z")
+INTEGER = re.compile(r"^[0-9]{1,20}\Z")
+AMOUNT = re.compile(r"^([0-9]{1,20})(\.[0-9]{1,20})?\Z")
+SYMBOL = re.compile(r"^[A-Z0-9-_.]{1,20}\Z")
+
+
+def whole(text: str) -> int | None:
+    """Read a whole number of at most 20 ASCII digits; None for any other text.
+
+    ``str.isdigit`` takes digits that ``int`` refuses, and any number of them.
+    """
+    return int(text) if INTEGER.match(text) else None
 
 
 class Params:
-    """Merged query and body parameters of one request."""
+    """Merged query and body parameters of one request.
 
-    def __init__(self, values: Mapping[str, str]) -> None:
+    With ``microseconds`` the times of a span may be in microseconds, too.
+    """
+
+    def __init__(self, values: Mapping[str, str], *, microseconds: bool = False) -> None:
         self._values = values
+        self._microseconds = microseconds
 
     def renamed(self, names: Mapping[str, str], **more: str) -> Params:
         """Return the same parameters under other names, with ``more`` added."""
-        return Params({names.get(name, name): v for name, v in self._values.items()} | more)
+        values = {names.get(name, name): v for name, v in self._values.items()} | more
+        return Params(values, microseconds=self._microseconds)
 
     def text(self, name: str) -> str | None:
         """Return the value, None when it is absent or empty."""
@@ -51,12 +65,14 @@ class Params:
         if value is None:
             return None
         if not INTEGER.match(value):
-            raise error_codes.ILLEGAL(name, INTEGER.pattern)
+            raise error_codes.ILLEGAL(name, "^[0-9]{1,20}$")
         return int(value)
 
     def span(self) -> tuple[int | None, int | None]:
         """Return ``startTime`` and ``endTime`` (ms); refuse an end before the start (−1023)."""
         start, end = self.integer("startTime"), self.integer("endTime")
+        if self._microseconds:
+            start, end = (None if t is None else milliseconds(t) for t in (start, end))
         if start is not None and end is not None and start > end:
             raise error_codes.BACKWARDS()
         return start, end
@@ -76,7 +92,7 @@ class Params:
         if not value:
             return ZERO
         if not AMOUNT.match(value):
-            raise error_codes.ILLEGAL(name, AMOUNT.pattern)
+            raise error_codes.ILLEGAL(name, "^([0-9]{1,20})(\\.[0-9]{1,20})?$")
         return Decimal(value)
 
     def flag(self, name: str) -> bool:
@@ -99,7 +115,7 @@ class Params:
         """Return the symbol; refuse its absence (−1102) and what cannot be one (−1100)."""
         value = self.need("symbol")
         if not SYMBOL.match(value) and not is_symbol(value):
-            raise error_codes.ILLEGAL("symbol", SYMBOL.pattern)
+            raise error_codes.ILLEGAL("symbol", "^[A-Z0-9-_.]{1,20}$")
         return value
 
     def side(self) -> str:

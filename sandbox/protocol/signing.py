@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 
 from sandbox.engines.common import error_codes
+from sandbox.protocol.params import INTEGER, whole
+from sandbox.protocol.time_unit import milliseconds
 
+DECIMAL_WINDOW = re.compile(r"^[0-9]{1,20}(\.[0-9]{1,3})?\Z")
 MAX_RECV_WINDOW = 60_000
 DEFAULT_RECV_WINDOW = 5_000
 
@@ -25,15 +30,20 @@ def sign(secret: str, payload: str) -> str:
     return hmac.digest(secret.encode(), payload.encode(), "sha256").hex()
 
 
-def check_time(params: Mapping[str, str], wall_ms: int) -> None:
-    """Refuse a timestamp outside ``recvWindow`` or more than a second ahead (−1021)."""
+def check_time(params: Mapping[str, str], wall_ms: int, *, microseconds: bool = False) -> None:
+    """Refuse a timestamp outside ``recvWindow`` or more than a second ahead (−1021).
+
+    With ``microseconds`` the timestamp may be one, and the window may have three decimals.
+    """
     stamp = params.get("timestamp", "")
-    if not stamp.lstrip("-").isdigit():
+    time = whole(stamp.removeprefix("-"))
+    if time is None:
         raise error_codes.MISSING("timestamp")
-    window_text = params.get("recvWindow", str(DEFAULT_RECV_WINDOW))
-    if not window_text.isdigit():
+    time = -time if stamp.startswith("-") else milliseconds(time) if microseconds else time
+    text = params.get("recvWindow", str(DEFAULT_RECV_WINDOW))
+    if not (DECIMAL_WINDOW if microseconds else INTEGER).match(text):
         raise error_codes.BAD_VALUE("recvWindow")
-    window, time = int(window_text), int(stamp)
+    window = Decimal(text)
     if window > MAX_RECV_WINDOW:
         raise error_codes.BAD_RECV_WINDOW()
     if time >= wall_ms + 1000:

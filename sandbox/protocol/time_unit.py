@@ -16,7 +16,14 @@ TIMES = frozenset(
 )  # fmt: skip
 # Event fields of these names are times in some events only: below this they are none.
 LEAST = 10**12
+# A time from here on is one in microseconds: as milliseconds it is beyond the year 5000.
+LEAST_MICROSECONDS = 10**14
 KLINE_ROW = 12
+
+
+def milliseconds(time: int) -> int:
+    """Return a time of a request, which is in milliseconds or in microseconds, in milliseconds."""
+    return time // 1_000 if time >= LEAST_MICROSECONDS else time
 
 
 def wants_microseconds(fields: Mapping[str, str]) -> bool:

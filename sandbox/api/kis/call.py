@@ -14,7 +14,7 @@ from sandbox.api.spot.call import SpotCall
 from sandbox.engines.kis.engine import KisEngine
 from sandbox.engines.kis.rejections import KisError, refused
 from sandbox.market.feed import SymbolFeed
-from sandbox.protocol.params import AMOUNT, Params
+from sandbox.protocol.params import AMOUNT, Params, whole
 
 Json = dict[str, Any]
 
@@ -103,7 +103,7 @@ class KisCall(SpotCall):
     def paged(self, rows: list[Json], size: int) -> list[Json]:
         """Return a page of rows; `tr_cont` and the context of the response lead to the next."""
         text = self.params.text("CTX_AREA_NK100") or "0"
-        start = int(text) if text.isdigit() else 0
+        start = whole(text) or 0
         more = start + size < len(rows)
         first = "F" if more else "D"
         self.sent["tr_cont"] = first if not start else "M" if more else "E"

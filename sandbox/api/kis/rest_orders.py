@@ -12,6 +12,7 @@ from sandbox.engines.common.money import ZERO
 from sandbox.engines.kis.engine import OrderForm
 from sandbox.engines.kis.rejections import KisError, nothing_left, refused
 from sandbox.engines.spot.model import SpotOrder, SpotOrderRequest
+from sandbox.protocol.params import whole
 
 TRADING = "/uapi/domestic-stock/v1/trading"
 BUYS, SELLS = ("VTTC0012U", "VTTC0802U"), ("VTTC0011U", "VTTC0801U")
@@ -77,8 +78,8 @@ def _check_hash(call: KisCall) -> None:
 
 
 def _find(call: KisCall) -> SpotOrder:
-    text = call.need("ORGN_ODNO")
-    found = call.account.orders.get(int(text)) if text.isdigit() else None
+    number = whole(call.need("ORGN_ODNO"))
+    found = None if number is None else call.account.orders.get(number)
     if found is None:
         raise nothing_left()
     return found

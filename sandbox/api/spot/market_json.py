@@ -9,7 +9,7 @@ from sandbox.engines.common.money import decimals_of, plain
 from sandbox.engines.common.order_book import PREVENTIONS
 from sandbox.engines.spot import filters
 from sandbox.market.feed import AVERAGE_MINUTES, SymbolFeed, TradePrint
-from trading.candles import DAY_MS
+from trading.candles import DAY_MS, HOUR_MS
 
 
 def agg_trade_json(tick: TradePrint) -> Json:
@@ -71,6 +71,44 @@ def depth_event(feed: SymbolFeed, time: int) -> Json:
     }
 
 
+# Windows of the rolling ticker streams.
+WINDOWS = {"1h": HOUR_MS, "4h": 4 * HOUR_MS, "1d": DAY_MS}
+CHANGES = ("priceChange", "priceChangePercent", "weightedAvgPrice")
+# What a ticker of type MINI has.
+MINI = ("symbol", "openPrice", "highPrice", "lowPrice", "lastPrice", "volume", "quoteVolume",
+        "openTime", "closeTime", "firstId", "lastId", "count")  # fmt: skip
+
+
+def window_json(feed: SymbolFeed, length: int) -> Json:
+    """Return the last ``length`` ms as REST `ticker` does."""
+    shown = market_json.day_ticker_json(feed, market_json.last_window(feed, length))
+    return {name: shown[name] for name in (MINI[0], *CHANGES, *MINI[1:])}
+
+
+def window_event(feed: SymbolFeed, time: int, window: str) -> Json:
+    """Return the event of the rolling ticker stream of a ``window``."""
+    shown = window_json(feed, WINDOWS[window])
+    return {
+        "e": f"{window}Ticker",
+        "E": time,
+        "s": shown["symbol"],
+        "p": shown["priceChange"],
+        "P": shown["priceChangePercent"],
+        "o": shown["openPrice"],
+        "h": shown["highPrice"],
+        "l": shown["lowPrice"],
+        "c": shown["lastPrice"],
+        "w": shown["weightedAvgPrice"],
+        "v": shown["volume"],
+        "q": shown["quoteVolume"],
+        "O": shown["openTime"],
+        "C": time,
+        "F": shown["firstId"],
+        "L": shown["lastId"],
+        "n": shown["count"],
+    }
+
+
 def day_ticker_json(feed: SymbolFeed) -> Json:
     """Return the last 24 hours as REST `ticker/24hr` does."""
     day = market_json.day_ticker_json(feed)
@@ -81,10 +119,7 @@ def trading_day_json(feed: SymbolFeed) -> Json:
     """Return the running day (UTC) as REST `ticker/tradingDay` does."""
     start = feed.time // DAY_MS * DAY_MS
     shown = market_json.day_ticker_json(feed, feed.bar_at("1d", start))
-    kept = ("symbol", "priceChange", "priceChangePercent", "weightedAvgPrice", "openPrice",
-            "highPrice", "lowPrice", "lastPrice", "volume", "quoteVolume", "firstId", "lastId",
-            "count")  # fmt: skip
-    head = {name: shown[name] for name in kept}
+    head = {name: shown[name] for name in (MINI[0], *CHANGES, *MINI[1:])}
     return {**head, "openTime": start, "closeTime": start + DAY_MS - 1}
 
 

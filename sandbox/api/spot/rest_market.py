@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -15,7 +16,12 @@ from sandbox.engines.common import error_codes
 from sandbox.engines.common.money import plain
 from sandbox.engines.spot import order_routes
 from sandbox.market.clock import wall_ms
+from sandbox.market.feed import SymbolFeed
+from sandbox.protocol.params import whole
+from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS
 
+# The most of each unit that `windowSize` may have, and its length.
+WINDOW_UNITS = {"m": (59, MINUTE_MS), "h": (23, HOUR_MS), "d": (7, DAY_MS)}
 DEPTH_WEIGHT = by_limit(100, (100, 5), (500, 25), (1000, 50), (5000, 250))
 
 
@@ -60,14 +66,38 @@ def book_ticker(call: SpotCall) -> Any:
 
 def day_ticker(call: SpotCall) -> Any:
     """`GET /ticker/24hr`."""
-    return call.one_or_all(market_json.day_ticker_json)
+    return _tickers(call, market_json.day_ticker_json)
 
 
 def trading_day(call: SpotCall) -> Any:
     """`GET /ticker/tradingDay`."""
+    _need_symbols(call)
+    return _tickers(call, market_json.trading_day_json)
+
+
+def window_ticker(call: SpotCall) -> Any:
+    """`GET /ticker`: the last minutes, hours or days."""
+    _need_symbols(call)
+    text = call.params.text("windowSize") or "1d"
+    most, unit = WINDOW_UNITS.get(text[-1], (0, 0))
+    count = whole(text[:-1])
+    if count is None or not 1 <= count <= most:
+        raise error_codes.BAD_VALUE("windowSize")
+    return _tickers(call, lambda feed: market_json.window_json(feed, count * unit))
+
+
+def _need_symbols(call: SpotCall) -> None:
     if not (call.params.text("symbol") or call.params.text("symbols")):
         raise error_codes.MISSING("symbol")
-    return call.one_or_all(market_json.trading_day_json)
+
+
+def _tickers(call: SpotCall, to_json: Callable[[SymbolFeed], dict[str, Any]]) -> Any:
+    """Return the tickers of the symbols, with all fields or those of type MINI."""
+    if call.params.choice("type", "FULL", ("FULL", "MINI")) == "FULL":
+        return call.one_or_all(to_json)
+    return call.one_or_all(
+        lambda feed: {name: v for name, v in to_json(feed).items() if name in market_json.MINI}
+    )
 
 
 def average_price(call: SpotCall) -> dict[str, Any]:
@@ -146,7 +176,7 @@ ROUTES = {
         day_ticker, weight=2, known=names("symbol symbols type symbolStatus")
     ),
     ("GET", "/api/v3/ticker"): Route(
-        day_ticker, weight=4, known=names("symbol symbols windowSize type symbolStatus")
+        window_ticker, weight=4, known=names("symbol symbols windowSize type symbolStatus")
     ),
     ("GET", "/api/v3/ticker/tradingDay"): Route(
         trading_day, weight=4, known=names("symbol symbols timeZone type symbolStatus")

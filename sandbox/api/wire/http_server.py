@@ -16,6 +16,7 @@ from http import HTTPStatus
 
 from sandbox.api.requests import MAX_PAIRS, ApiRequest, TooManyPairsError, rest_request
 from sandbox.api.wire.frame_guard import FrameGuard
+from sandbox.protocol.params import whole
 from sandbox.protocol.responses import Response
 
 MAX_HEAD, MAX_BODY = 1 << 16, 1 << 20
@@ -58,10 +59,11 @@ class Head:
         length = fields.get("content-length", "0")
         if "transfer-encoding" in fields:
             raise UnreadableError(411, "a body needs its Content-Length")
-        if not length.isdecimal():
+        size = whole(length)
+        if size is None:
             raise UnreadableError(400, "Content-Length is not a number")
         self.fields = fields
-        self.length = int(length)
+        self.length = size
         if self.length > MAX_BODY:
             raise UnreadableError(413, f"a body has at most {MAX_BODY} bytes")
         kept = fields.get("connection", "" if version == "HTTP/1.1" else "close").lower()

@@ -57,6 +57,12 @@ TRANSACTIONS = sorted({name for route in kis.ROUTES.values() for name in route.t
 WORDS += (
     "KRW-BTC", "005930", "bid", "ask", "limit", "price", "market", "best", "ioc", "J", "Y", "N",
     "D", "W", "M", "00", "01", "02", "22", "20250620", "153000", "250000", "999999", "60000",
+    # Numbers at the edges of what can hold them, digits of other scripts, times of other years.
+    "9" * 19, "9" * 20, "9" * 5_000, "9223372036854775808", "253402300800000",
+    "-9223372036854775808", "\u00b2", "\u0663", "1%0A", "1.", ".1", "1_000", "+1",
+    "1e3", "0x10", "Infinity", "%", "%zz",
+    "0.00000000000000000001", "9" * 20 + "." + "9" * 20, "\U0001f4a5", "BTCUSDT%0A", "1,2",
+    '["BTCUSDT","BTCUSDT"]', "99991231", "00010101", "20250230", "9999-12-31T23:59:59",
 )  # fmt: skip
 METHODS = [*usdm.METHODS, *spot.METHODS, "nothing", "session.logon", "userDataStream.subscribe"]
 
@@ -70,23 +76,22 @@ def candles(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def url(tmp_path: Path, candles: Path) -> Iterator[str]:
-    command = [
-        sys.executable, "-m", "cli", "sandbox", "serve", "--candles", str(candles),
-        "--venue", "both", "--from", "2025-06-20", "--weight-limit", "1000000000",
-        "--no-count-orders",
-    ]  # fmt: skip
+def measured(tmp_path: Path, candles: Path) -> Iterator[tuple[str, Path]]:
+    """Run a sandbox that writes its longest step at its end; yield its URL and that file."""
+    report = tmp_path / "longest"
+    command = [sys.executable, "-m", "tests.sandbox.measured_server", str(candles), str(report)]
     log = (tmp_path / "log").open("w")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process:
         assert process.stdout is not None
         try:
-            yield process.stdout.readline().split()[-1]
+            yield process.stdout.readline().split()[-1], report
             assert process.poll() is None, "the sandbox has crashed"
         finally:
             process.terminate()
             log.close()
     text = (tmp_path / "log").read_text()
     assert "Traceback" not in text, text[-3_000:]
+    assert float(report.read_text()) < STALL_S
 
 
 async def timed(server: SandboxServer, request: Callable[[], ApiRequest]) -> tuple[Response, float]:
@@ -192,7 +197,8 @@ async def send_frames(url: str, path: str, seed: int, count: int) -> None:
         writer.close()
 
 
-async def test_fuzzed_frames_do_not_crash(url: str) -> None:
+async def test_fuzzed_frames_neither_crash_nor_stall(measured: tuple[str, Path]) -> None:
+    url, _ = measured
     paths = ("/ws-api/v3", "/ws-fapi/v1", "/ws", "/market/stream", "/private/ws")
     await asyncio.gather(
         *(send_frames(url, path, 10 + i, FRAMES // len(paths)) for i, path in enumerate(paths))

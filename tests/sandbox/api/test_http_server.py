@@ -90,11 +90,29 @@ async def test_values_are_url_decoded_and_repeated_parameters_are_refused(
         assert (status, body["code"]) == (400, -1101)
 
 
+async def test_parameter_in_query_and_body_has_the_value_of_the_query(
+    server: SandboxServer,
+) -> None:
+    query = f"symbol=BTCUSDT&side=BUY&timestamp={time.time_ns() // 1_000_000}"
+    body = "type=MARKET&symbol=ETHUSDT&quantity=0.01"
+    signed = f"{body}&signature={sign('sandbox', query + body)}"
+    path = f"{server.url}/fapi/v1/order?{query}"
+    head = {"X-MBX-APIKEY": "sandbox"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(path, data=signed, headers=head) as response,
+    ):
+        shown = await response.json()
+    assert (response.status, shown["symbol"]) == (200, "BTCUSDT")
+
+
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
         (b"nonsense\r\n\r\n", 400),
         (b"POST /fapi/v1/order HTTP/1.1\r\nContent-Length: many\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5_000 + b"\r\n\r\n", 400),
+        ("POST / HTTP/1.1\r\nContent-Length: \u0663\r\n\r\n".encode(), 400),
         (b"POST /fapi/v1/order HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
         (b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY + 1), 413),
         (b"GET / HTTP/1.1\r\nx: " + b"y" * MAX_HEAD, 431),

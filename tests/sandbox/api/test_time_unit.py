@@ -10,6 +10,8 @@ import aiohttp
 
 from sandbox.protocol.time_unit import in_microseconds
 from sandbox.server.server import SandboxServer
+from tests.sandbox.helpers import START, RestClient
+from trading.candles import MINUTE_MS
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 MICRO = {"X-MBX-TIME-UNIT": "MICROSECOND"}
@@ -55,3 +57,19 @@ async def test_trading_day_begins_at_midnight(serving: Serving) -> None:
         assert shown["symbol"] == "BTCUSDT"
         async with session.get(path) as response:
             assert response.status == 400
+
+
+async def test_times_of_requests_may_be_microseconds_on_spot_alone(serving: Serving) -> None:
+    async with serving(venue="both") as server, aiohttp.ClientSession() as session:
+        client = RestClient(session, server.url)
+        now = time.time_ns() // 1_000
+        window = {"timestamp": now, "recvWindow": "6000.346"}
+        assert (await client.signed("GET", "/api/v3/account", **window))[0] == 200
+        _, body = await client.signed("GET", "/fapi/v3/account", timestamp=now)
+        assert body["code"] == -1021
+        for text in ("6000.3461", "%C2%B2", "9" * 5_000, "-1"):
+            _, body = await client.signed("GET", "/api/v3/account", recvWindow=text)
+            assert body["code"] == -1130
+        rows = f"/api/v3/klines?symbol=BTCUSDT&interval=1m&startTime={START - 60 * MINUTE_MS}"
+        _, expected = await client.plain("GET", rows)
+        assert await client.plain("GET", f"{rows}000") == (200, expected)
