@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.steps.evidence.hypotheses import (
+    Hypothesis,
+    Look,
+    hypotheses_opened,
+    may_look,
+    spending,
+)
 from flows.steps.search.validation import overfitting_of
-from trading.research.evidence.budget import NEW_DAYS, share_of_budget, spent_by_look
 from trading.research.evidence.sequential import Stakes, e_process, stakes_for
 from trading.research.evidence.superior_ability import samples_for, superior_ability
+from trading.research.evidence.unseen_days import Frozen, UnseenDay, follow
 
 FloatArray = NDArray[np.float64]
 
@@ -22,51 +30,113 @@ WORKERS = 2
 AT_STAKE = 0.2
 """Share of the account that a candidate's positions take: the default of the strategies."""
 DAYS = 90
+"""Days that the first night sees."""
+FIRST_NIGHT = datetime(2025, 1, 1, tzinfo=UTC)
 RATIOS = {1: (3.3, 4.6), 9: (4.2, 5.3), 162: (5.1, 6.0)}
 """Sharpe ratio × √years at which a fixed test and the e-process promise a power of 95 %, by m."""
 
 
 @dataclass(frozen=True, slots=True)
 class FamilyCounts:
-    """Families of noise, the looks they took, and those with at least one false proof."""
+    """Families of noise, their looks, those with a false proof, those with one confirmed."""
 
     families: int
     looks: int
     false: int
+    confirmed: int
 
 
-def family_of_noise(
-    families: int, symbols: int, strategies: int, nights: int, seed: int = 17
-) -> FamilyCounts:
+@dataclass(frozen=True, slots=True)
+class FamilySize:
+    """How many symbols, strategies and nights a family has; every night runs all of them."""
+
+    symbols: int
+    strategies: int
+    nights: int
+
+
+def family_of_noise(families: int, size: FamilySize, seed: int = 17) -> FamilyCounts:
     """Give every strategy's pooled search pure noise, night by night, under the budget of looks.
 
-    A search holds 12 sets on each symbol. All share the market's move, the sets of a symbol most of
-    theirs; volatility comes and goes. A night without a due look tests nothing.
+    The ledger of looks, the budget and the unseen days are those of the flows. A search holds 12
+    sets on each symbol. All share the market's move, the sets of a symbol most of theirs;
+    volatility comes and goes. Nothing is paid, and of the gates only the two on luck are asked:
+    costs and the others refuse more.
     """
-    members = [(seed, family, symbols, strategies, nights) for family in range(families)]
+    members = [(seed, family, size) for family in range(families)]
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
         found = list(pool.map(_false_proofs, members))
-    looks = sum(taken for taken, _ in found)
-    return FamilyCounts(families, looks, sum(false > 0 for _, false in found))
+    looks, proofs, confirmed = zip(*found, strict=True)
+    return FamilyCounts(
+        families, sum(looks), sum(n > 0 for n in proofs), sum(n > 0 for n in confirmed)
+    )
 
 
-def _false_proofs(member: tuple[int, int, int, int, int]) -> tuple[int, int]:
-    """Looks and false proofs of one family."""
-    seed, family, symbols, strategies, nights = member
-    share = share_of_budget(ALPHA, 0.0, strategies, strategies)
-    looks = false = 0
-    for strategy in range(strategies):
-        returns = _pooled_noise(np.random.default_rng([seed, family, strategy]), symbols, nights)
-        for night in range(0, nights, NEW_DAYS):
-            looks += 1
-            alpha = spent_by_look(share, 1 + night // NEW_DAYS)
-            false += _passes(returns[:, : DAYS + night], alpha, family)
-    return looks, false
+def _false_proofs(member: tuple[int, int, FamilySize]) -> tuple[int, int, int]:
+    """Looks, false proofs and false confirmations of one family."""
+    seed, family, size = member
+    names = tuple(f"strategy-{place}" for place in range(size.strategies))
+    returns = {
+        name: _pooled_noise(np.random.default_rng([seed, family, place]), size)
+        for place, name in enumerate(names)
+    }
+    looks: list[Look] = []
+    for night in range(size.nights):
+        as_of = FIRST_NIGHT + timedelta(days=night)
+        for name in names:
+            hypothesis = Hypothesis("strategy", name, "1", "grid")
+            proven = any(look.passed and look.name == name for look in looks)
+            if not proven and may_look(looks, hypothesis, as_of):
+                seen = returns[name][:, : DAYS + night]
+                looks.append(_look(hypothesis, as_of, looks, names, seen))
+    proofs = [look for look in looks if look.passed]
+    confirmed = sum(_confirmed(look, returns[look.name], looks) for look in proofs)
+    return len(looks), len(proofs), confirmed
 
 
-def _pooled_noise(rng: np.random.Generator, symbols: int, nights: int) -> FloatArray:
+def _look(
+    hypothesis: Hypothesis,
+    as_of: datetime,
+    looks: list[Look],
+    names: tuple[str, ...],
+    returns: FloatArray,
+) -> Look:
+    number, share, alpha = spending(looks, hypothesis.name, names, ALPHA)
+    return Look(
+        hypothesis=hypothesis.id,
+        as_of=as_of,
+        kind=hypothesis.kind,
+        name=hypothesis.name,
+        rules=hypothesis.rules,
+        grid=hypothesis.grid,
+        look=number,
+        share=share,
+        alpha=alpha,
+        trials=len(returns),
+        days=returns.shape[1],
+        symbols=(),
+        passed=_passes(returns, alpha, number),
+        reason="",
+    )
+
+
+def _confirmed(look: Look, returns: FloatArray, looks: list[Look]) -> bool:
+    """Whether the days after a false proof, up to the last night, confirm its best set."""
+    night = (look.as_of - FIRST_NIGHT).days
+    seen, unseen = returns[:, : DAYS + night], returns[:, DAYS + night :]
+    best = int(np.argmax(seen.mean(axis=1) / seen.std(axis=1)))
+    stakes = stakes_for(seen[best], AT_STAKE)
+    days = [
+        UnseenDay(n, float(v), 0.0, hypotheses_opened(looks, look.as_of + timedelta(days=n + 1)))
+        for n, v in enumerate(unseen[best])
+    ]
+    followed = follow(Frozen(stakes, 1.0), days, ALPHA)
+    return any(day.state == "confirmed" for day in followed)
+
+
+def _pooled_noise(rng: np.random.Generator, size: FamilySize) -> FloatArray:
     """Returns of all sets on all symbols, and of each set on all symbols together."""
-    days = DAYS + nights
+    symbols, days = size.symbols, DAYS + size.nights
     market = rng.standard_normal(days)
     own = rng.standard_normal((symbols, 1, days))
     sets = rng.standard_normal((symbols, SETS, days))
