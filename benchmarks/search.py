@@ -57,10 +57,13 @@ def candle_loop(columns, k, take_profit, stop_loss, fee):  # type: ignore[no-unt
     times, opens, highs, lows, closes = columns
     equity, entry, inside, wants = 1.0, 0.0, False, False
     day, high, low, target = -2, 0.0, 0.0, np.inf
+    whole = times[0] % DAY_MS == 0
     for i in range(len(times)):
         today = times[i] // DAY_MS
         if today != day:
-            target = opens[i] + (high - low) * k if today == day + 1 and day >= 0 else np.inf
+            known = today == day + 1 and day >= 0 and whole
+            target = opens[i] + (high - low) * k if known else np.inf
+            whole = whole or day >= 0
             day, high, low = today, highs[i], lows[i]
         high, low = max(high, highs[i]), min(low, lows[i])
         last_of_day = i + 1 == len(times) or times[i + 1] // DAY_MS != today

@@ -30,6 +30,7 @@ from nautilus_trader.persistence.wranglers import BarDataWrangler
 from nautilus_trader.trading.strategy import Strategy
 
 MINUTE_MS = 60_000  # trading.candles is not importable in the interpreter of the peers
+MINUTE_NS = 60_000_000_000
 DAY_NS = 86_400_000_000_000
 START = 1_000_000.0
 VENUE = Venue("SIM")
@@ -51,6 +52,7 @@ class PeerBreakout(Strategy):  # type: ignore[misc]
     def __init__(self, config: BreakoutConfig) -> None:
         super().__init__(config)
         self.day, self.high, self.low = -2, 0.0, 0.0
+        self.whole = False  # whether the day was seen from its first minute on
         self.target = self.last = float("nan")
         self.instrument: Any = None
 
@@ -64,7 +66,8 @@ class PeerBreakout(Strategy):  # type: ignore[misc]
         first, high, low, close = float(bar.open), float(bar.high), float(bar.low), float(bar.close)
         day = (bar.ts_event - 1) // DAY_NS
         if day != self.day:
-            known = day == self.day + 1
+            known = self.whole and day == self.day + 1
+            self.whole = self.day > 0 or (bar.ts_event - MINUTE_NS) % DAY_NS == 0
             self.target = first + (self.high - self.low) * self.config.k if known else float("nan")
             self.day, self.high, self.low = day, high, low
         else:

@@ -34,7 +34,10 @@ class Year:
         self.trigger = trigger
         self.frame = pd.DataFrame({name: columns[name][:rows] for name in NAMES}, index=index)
         days = self.frame.resample("1D").agg({"open": "first", "high": "max", "low": "min"})
-        self.first, self.span = days["open"], (days["high"] - days["low"]).shift(1)
+        spans = days["high"] - days["low"]
+        if index[0] != days.index[0]:
+            spans.iloc[0] = np.nan  # the first candles of that day are missing
+        self.first, self.span = days["open"], spans.shift(1)
         dates = index.floor("1D")
         self.day = dates.to_numpy()
         last = np.append(dates[1:] != dates[:-1], True)

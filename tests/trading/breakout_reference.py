@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
+DAY_MS = 86_400_000
+
 
 def trade_breakout(rows, k, take_profit, stop_loss, fee, trigger):
     """Trades of ``rows`` = [(open_time ms, open, high, low, close)], each as a dict.
@@ -15,10 +17,11 @@ def trade_breakout(rows, k, take_profit, stop_loss, fee, trigger):
     by_day = {}
     for day, row in zip(days, rows, strict=True):
         by_day.setdefault(day, []).append(row)
+    whole = whole_days(by_day)
 
     def target(day):
-        yesterday = by_day.get(day - timedelta(days=1))
-        if yesterday is None:
+        yesterday = whole.get(day - timedelta(days=1))
+        if not yesterday:
             return None
         reach = max(row[2] for row in yesterday) - min(row[3] for row in yesterday)
         return by_day[day][0][1] + reach * k
@@ -61,6 +64,13 @@ def trade_breakout(rows, k, take_profit, stop_loss, fee, trigger):
             entered_on.add(days[i])
             position = {"entry_row": i + 1, "entry_time": rows[i + 1][0]}
     return trades
+
+
+def whole_days(by_day):
+    """The days without the first one if the candles begin inside it."""
+    first = next(iter(by_day))
+    begins_late = by_day[first][0][0] % DAY_MS > 0
+    return {day: rows for day, rows in by_day.items() if day != first or not begins_late}
 
 
 def leave(entry, row, take_profit, stop_loss, ends_day, is_last):

@@ -100,21 +100,25 @@ def rank_step(state: Buffer, at: int, span: int, value: float) -> float:
 
 
 def day_vwap_size() -> int:
-    """Floats of state: day, sum of price times volume, sum of volume."""
-    return 3
+    """Floats of state: day, sum of price times volume, sum of volume, whether it is whole."""
+    return 4
 
 
 @kernel
 def day_vwap_step(state: Buffer, at: int, open_time: int, price: float, volume: float) -> float:
-    """Mean price by volume since 00:00 UTC of the candle's day; NaN before the first trade."""
+    """Mean price by volume since 00:00 UTC of the candle's day; NaN before the first trade.
+
+    It is NaN all day if the candles begin inside the day.
+    """
     day = float(open_time // DAY_MS + 1)  # days count from 1: a zeroed state has seen none
     if day != state[at]:
+        state[at + 3] = 1.0 if state[at] > 0.0 or open_time % DAY_MS == 0 else 0.0
         state[at] = day
         state[at + 1] = 0.0
         state[at + 2] = 0.0
     state[at + 1] += price * volume
     state[at + 2] += volume
-    if state[at + 2] > 0.0:
+    if state[at + 2] > 0.0 and state[at + 3] > 0.0:
         return state[at + 1] / state[at + 2]
     return NAN
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trading.candles import Candle, CandleColumns
+from trading.candles import DAY_MS, Candle, CandleColumns, Flags
 from trading.jit.backends import Backend
 from trading.jit.kernel import Buffer, kernel
 
@@ -40,11 +40,19 @@ def rows_of(candles: CandleColumns, backend: Backend) -> Rows:
 
 
 def closing_of(series: Sequence[CandleColumns], backend: Backend) -> list[int]:
-    """Return what `Rows.closing` holds for candles end to end; all of them close, or none does."""
-    known = [c.closing for c in series if c.closing is not None]
-    flags = np.concatenate(known) if len(known) == len(series) else np.empty(0)
+    """Return what `Rows.closing` holds for candles end to end.
+
+    Beside candles that close, the days of those that never do end at 00:00 UTC.
+    """
+    flags = np.empty(0)
+    if any(c.closing is not None for c in series):
+        flags = np.concatenate([_day_ends(c) if c.closing is None else c.closing for c in series])
     found: list[int] = backend.integers(flags.astype(np.int64))
     return found
+
+
+def _day_ends(candles: CandleColumns) -> Flags:
+    return np.equal((candles.open_time + candles.interval_ms) % DAY_MS, 0)
 
 
 class Bar(NamedTuple):

@@ -85,6 +85,7 @@ def breakout_trades(
 
 
 def _targets(rows: list[Row], k: float) -> dict[int, float]:
+    begun = rows[0][0] // DAY_MS
     first_open: dict[int, float] = {}
     high: dict[int, float] = {}
     low: dict[int, float] = {}
@@ -96,7 +97,7 @@ def _targets(rows: list[Row], k: float) -> dict[int, float]:
     return {
         day: first_open[day] + (high[day - 1] - low[day - 1]) * k
         for day in first_open
-        if day - 1 in high
+        if day - 1 in high and (day - 1 != begun or rows[0][0] % DAY_MS == 0)
     }
 
 

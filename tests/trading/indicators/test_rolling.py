@@ -84,9 +84,10 @@ def expected(name: str, candles: CandleColumns) -> np.ndarray:
         mean = windows(price * v, 30).sum(axis=1) / windows(v, 30).sum(axis=1)
         return np.concatenate([np.full(29, np.nan), mean])
     days = candles.open_time // DAY_MS
-    return np.concatenate(
-        [np.cumsum((price * v)[days == d]) / np.cumsum(v[days == d]) for d in np.unique(days)]
-    )
+    mean = [np.cumsum((price * v)[days == d]) / np.cumsum(v[days == d]) for d in np.unique(days)]
+    if candles.open_time[0] % DAY_MS:
+        mean[0][:] = np.nan  # its first trades were not seen
+    return np.concatenate(mean)
 
 
 @pytest.mark.talib
@@ -142,3 +143,10 @@ def test_a_mean_price_is_unknown_before_the_first_trade():
     assert np.isnan(day_vwap_step(day, 0, DAY_MS, 13.0, 0.0))
     assert np.isnan([vwap_step(window, 0, 2, t, 10.0, 0.0) for t in range(3)]).all()
     assert vwap_step(window, 0, 2, 3, 14.0, 5.0) == 14.0
+
+
+def test_the_mean_price_of_a_day_in_which_the_candles_begin_is_unknown():
+    day = [0.0] * day_vwap_size()
+    assert np.isnan([day_vwap_step(day, 0, t * 60_000, 10.0, 1.0) for t in (1, 2, 1_439)]).all()
+    assert day_vwap_step(day, 0, DAY_MS + 60_000, 12.0, 3.0) == 12.0
+    assert np.isnan(day_vwap_step([0.0] * day_vwap_size(), 0, DAY_MS - 60_000, 10.0, 1.0))

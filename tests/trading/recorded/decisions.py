@@ -46,6 +46,8 @@ SHOWN = {
     "confidence": CONFIDENCE,
     "atr": ATR,
 }
+OF_DAYS = ("breakout", "momentum")
+"""Strategies that need a day from its first candle on."""
 MOST = 6
 """Of the actions of a case, so many are written down one by one."""
 
@@ -69,13 +71,14 @@ def base_cases() -> dict[str, Case]:
     found: dict[str, Case] = {}
     for name in strategy_names():
         values = quick_values(name)
-        found[name] = Case(name, values, "real")
-        found[f"{name}, coarse"] = Case(name, values, "coarse")
+        whole = ", whole days" if name in OF_DAYS else ""
+        found[name] = Case(name, values, f"real{whole}")
+        found[f"{name}, coarse"] = Case(name, values, f"coarse{whole}")
         filtered = {**values, **get_strategy(name).accepted(FILTERED)}
         if "filters" in filtered:
-            found[f"{name}, filtered"] = Case(name, filtered, "coarse")
+            found[f"{name}, filtered"] = Case(name, filtered, f"coarse{whole}")
             hourly = {**filtered, "hourly_trend": "on", "filter_tf": "15m"}
-            found[f"{name}, hourly"] = Case(name, hourly, "coarse")
+            found[f"{name}, hourly"] = Case(name, hourly, f"coarse{whole}")
     for trigger in ("level", "cross"):
         values = {**DAYS, "trigger": trigger}
         found[f"breakout, days, {trigger}"] = Case("breakout", values, "days")
@@ -122,7 +125,11 @@ def _other_values(parameter: Parameter, value: Value) -> list[Value]:
 
 @cache
 def market(kind: str) -> CandleColumns:
-    """Candles from before a midnight on: of two days in minutes, or of eight in five minutes."""
+    """Candles of two days in minutes or eight in five minutes, whole days or from before one on."""
+    if kind == "real, whole days":
+        return real("BTCUSDT", 3_387, 1_900)
+    if kind == "coarse, whole days":
+        return coarse("ETHUSDT", 3_387, 1_900, 1.0)
     if kind == "real":
         return real("BTCUSDT", 20_000, 1_900)
     if kind == "days":

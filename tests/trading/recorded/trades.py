@@ -81,7 +81,7 @@ def cases() -> dict[str, Case]:
     for name, rules in {**RULES, **MORE_RULES, **wide}.items():
         for side, way in ((1, "long"), (-1, "short")):
             made = with_rules(Breakout, rules, side)
-            found[f"{name}, {way}, by day"] = Case(made, DAILY, "coarse days", Costs(5.0))
+            found[f"{name}, {way}, by day"] = Case(made, DAILY, "whole days", Costs(5.0))
     for name in ("ict_conservative", "ict_aggressive", "ict_mixed"):
         values = {**quick_values(name), "stop_tolerance": 0.0015}
         found[f"{name}, own levels"] = Case(get_strategy(name), values, "days")
@@ -108,11 +108,13 @@ def cases() -> dict[str, Case]:
 
 @cache
 def market(kind: str) -> CandleColumns:
-    """Minutes of a market, from before a midnight on."""
+    """Minutes of a market, from before a midnight or, for whole days, from one on."""
     if kind == "real":
         return real("BTCUSDT", 6_400, 1_300)
     if kind == "days":
         return real("ETHUSDT", 6_400, 3 * 1_440)
+    if kind == "whole days":
+        return coarse("ETHUSDT", 3_387, 2 * 1_440 + 500, 1.0)
     if kind == "coarse days":
         return coarse("ETHUSDT", 6_400, 2 * 1_440, 1.0)
     return coarse("ETHUSDT", 6_400, 1_300, 1.0)

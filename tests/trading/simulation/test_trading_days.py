@@ -12,6 +12,8 @@ from tests.trading.account_runs import FREE, run_account
 from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS, CandleColumns
 from trading.errors import DataError
 from trading.simulation import Costs, backtest
+from trading.simulation.account.candles import AccountCandles
+from trading.simulation.account.inputs import SymbolMarkets
 from trading.simulation.account.simulation import TradedStrategy
 
 COSTS = Costs(5, 1)
@@ -87,3 +89,44 @@ def test_higher_candles_and_slices_know_when_the_day_ends(bitcoin):
 def test_a_flag_is_needed_for_every_candle(bitcoin):
     with pytest.raises(DataError, match="different lengths"):
         replace(bitcoin, closing=np.zeros(3, dtype=bool))
+
+
+def test_beside_a_venue_that_closes_the_days_of_one_that_does_not_end_at_midnight(bitcoin, ether):
+    stock, coin = of_a_venue_that_closes(bitcoin), ether
+    made = engines.with_rules(engines.Breakout, engines.ExitRules(stop_loss=0.4))
+    params = engines.BREAKOUT | {"max_position_size": 0.2}
+    traded = [TradedStrategy(made, symbol, params) for symbol in ("STOCK", "COIN")]
+    found = run_account(traded, {"STOCK": stock, "COIN": coin}, COSTS, FREE)
+    np.testing.assert_array_equal(found.entry_time // DAY_MS, found.exit_time // DAY_MS)
+    for place, (symbol, candles) in enumerate((("STOCK", stock), ("COIN", coin))):
+        alone = run_account([traded[place]], {symbol: candles}, COSTS, FREE)
+        own = found.place == place
+        assert own.sum() >= 20
+        for name in ("entry_time", "exit_time", "reason"):
+            np.testing.assert_array_equal(getattr(found, name)[own], getattr(alone, name), name)
+
+
+def test_minutes_that_are_filled_keep_the_ends_of_the_trading_days(bitcoin):
+    stock = of_a_venue_that_closes(bitcoin.rows(0, 10_000))
+    made = engines.with_rules(engines.Breakout, engines.ExitRules())
+    traded = [TradedStrategy(made, "STOCK", engines.BREAKOUT)]
+    filled = AccountCandles(traded, SymbolMarkets({"STOCK": stock}), every_minute=True)
+    (series,) = filled.series
+    assert len(series) > len(stock)
+    ends = series.open_time[series.closing]
+    np.testing.assert_array_equal(ends, stock.open_time[stock.closing])
+
+
+@pytest.mark.parametrize("trigger", ["level", "cross"])
+def test_a_day_in_which_the_candles_begin_gives_no_target_in_any_engine(trigger, bitcoin):
+    """Wherever in its day a series begins, the trades are those without that day."""
+    made = engines.with_rules(engines.Breakout, engines.ExitRules(stop_loss=0.01))
+    params = engines.BREAKOUT | {"trigger": trigger, "k": 0.1}
+    assert bitcoin.open_time[0] % DAY_MS > 0
+    second = int(np.flatnonzero(bitcoin.open_time % DAY_MS == 0)[0])
+    whole = engines.compare(made, bitcoin.rows(second, 12_000), params, COSTS).full.trades
+    assert int(whole.entry_time[0]) // DAY_MS == int(bitcoin.open_time[second]) // DAY_MS + 1
+    for row in (0, 100, second - 1):
+        late = engines.compare(made, bitcoin.rows(row, 12_000), params, COSTS).full.trades
+        np.testing.assert_array_equal(late.entry_time, whole.entry_time)
+        np.testing.assert_array_equal(late.exit_time, whole.exit_time)

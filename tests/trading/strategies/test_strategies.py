@@ -103,7 +103,7 @@ def test_breakout_gives_its_reasons_to_enter_and_to_hold():
     yesterday = hourly([100.0] * 24)  # range 2, target = open + 1
     today = hourly([100.0, 101.0, 101.5, 102.0], DAY_MS)
     out = decisions(BREAKOUT, {"filters": "off"}, yesterday + today)
-    assert out[5].reason == "no target: no candles of the calendar day before"
+    assert out[5].reason == "no target: the calendar day before is not whole"
     assert [d.action for d in out[24:]] == ["hold", "hold", "enter", "hold"]
     assert out[25].reason == "close 101 not above target 101"
     assert out[26].reason == "entered: close 101.5 above target 101"
@@ -111,6 +111,18 @@ def test_breakout_gives_its_reasons_to_enter_and_to_hold():
     crossing = decisions(BREAKOUT, {"filters": "off", "trigger": "cross"}, yesterday + today)
     assert crossing[27].reason == "no new cross: last close 101.5 already above target 101"
     assert out[26].values == {"seen": 101.5, "limit": 101.0}
+
+
+def test_the_range_of_a_day_in_which_the_candles_begin_is_no_yesterdays_range():
+    """The day's first hour moved by 40: its range is not known to one who came an hour late."""
+    first = [*hourly([140.0]), *hourly([100.0] * 23, HOUR_MS)]
+    second = hourly([100.0, 103.0, *[100.0] * 22], DAY_MS)
+    third = hourly([100.0, 103.0], 2 * DAY_MS)
+    late = decisions(BREAKOUT, {"filters": "off"}, [*first[1:], *second, *third])
+    assert [d.action for d in late].index("enter") == 23 + 24 + 1
+    assert late[23 + 1].reason == "no target: the calendar day before is not whole"
+    whole = decisions(BREAKOUT, {"filters": "off", "k": 0.05}, [*first, *second, *third])
+    assert [d.action for d in whole].index("enter") == 24 + 1
 
 
 def test_breakout_holds_on_the_last_candle_of_a_day():

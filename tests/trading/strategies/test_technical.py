@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -165,6 +167,17 @@ def test_momentum_below_the_mean_price_of_the_day_is_held():
     # The mean price of the next day does not include the fall.
     moved = [140.0] * 2 + closes
     assert last("momentum", FEW, [*moved, 104.0, 112.0], [10.0] * 24 + [50.0, 60.0])[0] == "enter"
+
+
+def test_momentum_holds_on_a_day_in_which_the_candles_begin():
+    """Without the day's first hours its mean price is not known; that of the next day is."""
+    decider = Decider(get_strategy("momentum"), BARE | FEW, HOUR_MS)
+    volumes = [10.0] * 14 + [50.0] + [10.0] * 14 + [60.0]
+    candles = hourly([*QUIET, 104.0, *([104.0] * 14), 110.0], volumes)
+    found = [decider.on_candle(replace(c, open_time=c.open_time + HOUR_MS)) for c in candles]
+    assert found[14].action == "hold"
+    assert found[14].reason == "no VWAP: the candles begin inside the day, or none was traded yet"
+    assert found[-1].reason.startswith("entered: rise of 5.77% and volume rank high, close above")
 
 
 def test_momentum_leaves_when_the_rise_is_slower_than_its_median():

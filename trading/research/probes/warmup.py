@@ -117,7 +117,7 @@ def probe_warmup(
     stream = decide(strategy, longer, params)
     bars = {tf_ms: longer.higher(tf_ms) for tf_ms in first.history_needed()}
     least = int(longer.open_time[0] + 2 * shares[-1] * needed)
-    low = max(int(np.searchsorted(longer.open_time, least)), len(longer) - len(candles), 1)
+    low = max(int(np.searchsorted(longer.open_time, least)), len(longer) - len(candles))
     high = len(longer) - window
     generator = np.random.default_rng(seed)
     starts = sorted(generator.integers(min(low, high), high + 1, size=points).tolist())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -117,4 +118,7 @@ def _every_minute(
     prices = (columns.open, columns.high, columns.low)
     opens, highs, lows = (np.where(known, price[last], still) for price in prices)
     volume = np.where(known, columns.volume[last], 0.0)
-    return CandleColumns.of(minutes, opens, highs, lows, still, volume, MINUTE_MS), known
+    filled = CandleColumns.of(minutes, opens, highs, lows, still, volume, MINUTE_MS)
+    if columns.closing is not None:
+        filled = replace(filled, closing=known & columns.closing[last])
+    return filled, known

@@ -48,7 +48,8 @@ TARGET = 3
 LAST_CLOSE = 4
 MEAN = 5
 ENTRY = 7
-STATE_SIZE = 8
+WHOLE = 8  # 1: the day was seen from its first candle on
+STATE_SIZE = 9
 
 # What is known of the entry of the day.
 NO_ENTRY = 0.0
@@ -164,11 +165,12 @@ def breakout_scan(
 ) -> int:
     """Find the rows on which :func:`breakout_step` enters without filters, for all k at once.
 
-    All sets have the trigger of the first one.
+    All sets have the trigger of the first one. A day in which the rows begin has no range.
     """
     days, times = extremes.days, rows.times
     at = 0
-    for d in range(1, len(days) - 1):
+    whole = 1 if times[0] % DAY_MS == 0 else 2
+    for d in range(whole, len(days) - 1):
         row, yesterday = days[d], days[d - 1]
         if times[row] // DAY_MS == times[yesterday] // DAY_MS + 1:
             high, low = extremes.day_high[d - 1], extremes.day_low[d - 1]
@@ -186,10 +188,12 @@ def breakout_scan(
 def breakout_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     """Evaluate one closed candle of ``signal_tf``."""
     if bar.open_time >= state[NEXT_DAY]:
-        if state[NEXT_DAY] > 0.0 and bar.open_time < state[NEXT_DAY] + DAY_MS:
+        if state[WHOLE] > 0.0 and bar.open_time < state[NEXT_DAY] + DAY_MS:
             state[TARGET] = target_of(bar.open, state[HIGH], state[LOW], par[K])
         else:
             state[TARGET] = NAN
+        # Only the day in which the series begins may lack its first candles.
+        state[WHOLE] = 1.0 if state[NEXT_DAY] > 0.0 or bar.open_time % DAY_MS == 0 else 0.0
         state[NEXT_DAY] = float(bar.open_time - bar.open_time % DAY_MS + DAY_MS)
         state[HIGH] = bar.high
         state[LOW] = bar.low
@@ -253,7 +257,7 @@ class Breakout(Strategy):
     reasons: ClassVar[Mapping[int, str]] = {
         ENTERED: "entered: close {seen:.8g} above target {limit:.8g}",
         BELOW: "close {seen:.8g} not above target {limit:.8g}",
-        NO_YESTERDAY: "no target: no candles of the calendar day before",
+        NO_YESTERDAY: "no target: the calendar day before is not whole",
         ABOVE_ALREADY: "no new cross: last close {seen:.8g} already above target {limit:.8g}",
         LAST_OF_DAY: "entry held: the day's last candle",
         BELOW_MEAN: "entry held: close {seen:.8g} <= EMA50 {limit:.8g}",

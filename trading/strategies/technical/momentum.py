@@ -36,6 +36,7 @@ EXIT_RANK = 2
 LOW_MOMENTUM = 3
 LOW_VOLUME = 4
 BELOW_VWAP = 5
+NO_VWAP = 6
 
 ROC_AT = 0
 
@@ -68,6 +69,8 @@ def momentum_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
         write_decision(out, HOLD, LOW_MOMENTUM, roc_rank, par[RANK_ENTRY])
     elif volume_rank < par[RANK_ENTRY]:
         write_decision(out, HOLD, LOW_VOLUME, volume_rank, par[RANK_ENTRY])
+    elif fair != fair:
+        write_decision(out, HOLD, NO_VWAP, volume_rank, par[RANK_ENTRY])
     elif not above(bar.close, fair):
         write_decision(out, HOLD, BELOW_VWAP, bar.close, fair)
     else:
@@ -93,6 +96,7 @@ class Momentum(Strategy):
         LOW_MOMENTUM: "rank of the momentum {seen:.2f} < {limit:g}",
         LOW_VOLUME: "entry held: rank of the volume {seen:.2f} < {limit:g}",
         BELOW_VWAP: "entry held: close {seen:.8g} not above VWAP {limit:.8g}",
+        NO_VWAP: "no VWAP: the candles begin inside the day, or none was traded yet",
     }
 
     def state_size(self, params: Mapping[str, Value]) -> int:
