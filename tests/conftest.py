@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Each kernel is compiled once for all tests and workers, not beside a run.
 os.environ.setdefault("NOCTURNE_COMPILE", "now")
@@ -13,8 +14,10 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 # A change meets the same examples wherever it runs; `make fuzz` looks for new ones.
-settings.register_profile("fixed", derandomize=True)
-settings.register_profile("fuzz", derandomize=False, print_blob=True)
+# How long an example takes says how busy the machine is, not whether the code is right.
+_ANY_PACE: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("fixed", derandomize=True, **_ANY_PACE)
+settings.register_profile("fuzz", derandomize=False, print_blob=True, **_ANY_PACE)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 SLOW_DEADLINE_S = 900.0  # a slow test may meet a machine several times slower than the last
