@@ -39,7 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("cli.doctor.command", "Say what is wrong, and how to mend it."),
     "golive": ("cli.golive.command", "Check what live trading needs, and confirm it."),
     "alerts": ("cli.alerts", "Send a test alert."),
-    "dashboard": ("cli.dashboard", "Show the executor in a browser."),
+    "dashboard": ("cli.dashboard.command", "Show the executor in a browser."),
     "mcp": ("cli.assistant.command", "Let an assistant read, over the Model Context Protocol."),
     "parity": ("cli.parity", "Compare a day of live trading with its replay."),
     "why": ("cli.why.command", "Explain an order, back to the data it came from."),

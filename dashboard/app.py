@@ -18,13 +18,15 @@ import orjson
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from dashboard.controls import ACTIONS, perform
+from dashboard.access.guard import COOKIE, LOGIN_NEEDED, POLICY_HEADER, REPORT_POLICY, Guard
+from dashboard.access.password import matches
+from dashboard.access.sessions import LONGEST_S, LoginSession, Sessions, same
+from dashboard.access.throttle import NAME as THROTTLE_FILE
+from dashboard.access.throttle import Throttle
+from dashboard.controls import ACTIONS, RELOAD, perform, settings_in_force
 from dashboard.flow_runs import flow_runs, run_link
-from dashboard.guard import COOKIE, LOGIN_NEEDED, POLICY_HEADER, REPORT_POLICY, Guard
 from dashboard.live import LiveState
-from dashboard.password import matches
-from dashboard.releases import find_report, release_part
-from dashboard.sessions import LONGEST_S, LoginSession, Sessions, Throttle, same
+from dashboard.release_watch import find_report
 from dashboard.settings import DashboardSettings, ExecutorAccess
 from dashboard.snapshot import PARTS
 from trading.errors import NocturneError
@@ -34,6 +36,8 @@ UNKNOWN_PAGE = 4404
 """Code that closes the WebSocket of a page that does not exist."""
 TAKEN_WITHIN_S = 10.0
 """A viewer that takes no message for this long is cut off."""
+PACKED_FROM = 4096
+"""A message of more bytes is sent packed: the whole state of a page, above all."""
 ASSETS = {".css": "text/css", ".js": "text/javascript"}
 LARGEST_FORM = 4096
 
@@ -46,11 +50,12 @@ class Dashboard:
         settings: DashboardSettings,
         executor: ExecutorAccess | None = None,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._executor = executor or ExecutorAccess()
         self._sessions = Sessions(clock)
-        self._throttle = Throttle(clock)
+        self._throttle = Throttle(settings.state / THROTTLE_FILE, wall_clock)
         self._hashing = asyncio.Lock()
         self._live = LiveState(settings, self._executor)
         self._templates = jinja2.Environment(
@@ -93,13 +98,14 @@ class Dashboard:
         values: dict[str, Any] = {"page": page, "csrf": request.scope["session"].csrf}
         if page == "research":
             server = self._settings.prefect_url
-            values["release"] = await asyncio.to_thread(release_part, self._settings.published)
+            values["release"] = await asyncio.to_thread(self._live.releases.part)
             values["flows"] = await asyncio.to_thread(flow_runs, server)
             values["run_link"] = partial(run_link, server)
         if page == "control":
             session: LoginSession = request.scope["session"]
             values |= await self._live.controllable()
-            values |= {"actions": ACTIONS, "notice": session.notice}
+            values |= {"actions": ACTIONS, "reload": RELOAD, "notice": session.notice}
+            values["hot"] = await asyncio.to_thread(settings_in_force, self._executor.control)
             session.notice = None
         return self._html(f"{page or 'now'}.html.j2", settings=self._settings, **values)
 
@@ -135,17 +141,18 @@ class Dashboard:
         return self._html("login.html.j2", page=None, csrf=None, fault="")
 
     async def _login(self, request: Request) -> Response:
-        if (wait := self._throttle.wait_s) > 0:
-            fault = f"Too many wrong passwords: wait {round(wait) + 1} s."
-            return self._html("login.html.j2", 429, page=None, csrf=None, fault=fault)
         password = (await _form(request)).get("password", "")
-        async with self._hashing:  # one at a time: each takes 32 MiB
+        address = request.client.host if request.client else ""
+        async with self._hashing:  # one at a time: each takes 32 MiB, and none slips past the wait
+            if (wait := self._throttle.wait_s(address)) > 0:
+                fault = f"Too many wrong passwords: wait {round(wait) + 1} s."
+                return self._html("login.html.j2", 429, page=None, csrf=None, fault=fault)
             right = await asyncio.to_thread(matches, self._settings.password_hash, password)
-        if not right:
-            self._throttle.failed()
-            fault = "This is not the password."
-            return self._html("login.html.j2", 401, page=None, csrf=None, fault=fault)
-        self._throttle.passed()
+            if not right:
+                self._throttle.failed(address)
+                fault = "This is not the password."
+                return self._html("login.html.j2", 401, page=None, csrf=None, fault=fault)
+            self._throttle.passed(address)
         self._sessions.end(request.cookies.get(COOKIE))
         answer = RedirectResponse("/", status_code=303)
         answer.set_cookie(
@@ -188,8 +195,12 @@ class Dashboard:
                     if self._sessions.find(socket.cookies.get(COOKIE)) is None:
                         await socket.close(code=LOGIN_NEEDED)
                         return
+                    body = orjson.dumps(message, default=str)
                     async with asyncio.timeout(TAKEN_WITHIN_S):
-                        await socket.send_text(orjson.dumps(message, default=str).decode())
+                        if len(body) > PACKED_FROM:
+                            await socket.send_bytes(gzip.compress(body, mtime=0))
+                        else:
+                            await socket.send_text(body.decode())
         except (WebSocketDisconnect, RuntimeError, TimeoutError):
             return  # the viewer went away, or takes nothing
 

@@ -47,7 +47,13 @@ ACTIONS: tuple[OperatorAction, ...] = (
         "STOP",
     ),
 )
-BY_COMMAND = {action.command: action for action in ACTIONS}
+RELOAD = OperatorAction(
+    "reload",
+    "Reload settings",
+    "Read the settings file again: what can change without a restart is taken over, or the whole"
+    " file is refused with the reason.",
+)
+BY_COMMAND = {action.command: action for action in (*ACTIONS, RELOAD)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,11 @@ def result_of(
             return CommandResult("warn", "Stopping: protective orders stay at the exchange.")
         case "sync":
             return CommandResult("good", "Compared with the exchange.")
+        case "reload":
+            changed = answer.get("changed") or {}
+            said = "; ".join(f"{name} {old} → {new}" for name, (old, new) in changed.items())
+            text = f"Taken over: {said}." if said else "The settings are as they were."
+            return CommandResult("good", text)
         case "strategy":
             return CommandResult("good", f"{arguments['strategy']} is {arguments['state']}.")
         case _:
@@ -117,3 +128,14 @@ def result_of(
             return CommandResult(
                 "good" if answer.get("entries") else "warn", f"Entries are {entries}."
             )
+
+
+def settings_in_force(control: Control | None) -> dict[str, str]:
+    """Return the settings that a reload takes over; none where the executor does not say."""
+    if control is None:
+        return {}
+    try:
+        found = control("settings", {}).get("settings")
+    except NocturneError:
+        return {}
+    return dict(found) if isinstance(found, dict) else {}

@@ -10,8 +10,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from dashboard.received_bars import received_bars
 from lake.ledger_database import LedgerSource, accounts, ledger_version, open_ledger
 from trading.candles import HOUR_MS
 from trading.errors import DataError
@@ -54,8 +55,9 @@ QUERIES = {
 }
 """What is read whenever the ledger has changed."""
 QUERIES_OF_TRADES = {
-    "closed": "select p.*, "
-    f"({_ORDER_OF} o.leg <> 'en' and o.status = 'filled' order by o.updated_at desc limit 1)"
+    "closed": "select p.id, p.venue, p.symbol, p.strategy, p.side, p.quantity, p.entry_price,"
+    " p.exit_price, p.opened_at, p.closed_at, p.exit_reason, p.realized_pnl, p.fees,"
+    f" ({_ORDER_OF} o.leg <> 'en' and o.status = 'filled' order by o.updated_at desc limit 1)"
     " as exit_order, (select sum(quantity) from fills f where f.position_id = p.id and f.side ="
     " case when p.side > 0 then 'BUY' else 'SELL' end) as traded"
     " from positions p where closed_at is not null order by closed_at desc limit ?",
@@ -65,10 +67,6 @@ QUERIES_OF_TRADES = {
     "days": "select (closed_at - ?) / 86400000 as day, quote_asset as asset, count(*) as count,"
     f" sum({_NET}) as net from positions where closed_at is not null group by 1, 2"
     " order by 1 desc limit 400",
-    "candles": "select c.symbol, c.open_time, c.open, c.high, c.low, c.close"
-    " from received_candles c join (select venue, symbol from positions"
-    " where closed_at is not null order by closed_at desc limit 1) p"
-    " on c.venue = p.venue and c.symbol = p.symbol order by c.open_time desc limit 4320",
 }
 """What is read when a trade was closed, and every half minute."""
 TRADES_EVERY_S = 30.0
@@ -87,7 +85,9 @@ AGAIN_S = 5.0
 LIMITS = {"closed": MOST_TRADES, "events": MOST_EVENTS, "equity": MOST_POINTS}
 
 
-NO_ROWS: Mapping[str, Sequence[Row]] = {name: () for name in (*QUERIES, *QUERIES_OF_TRADES)}
+NO_ROWS: Mapping[str, Sequence[Row]] = {name: () for name in (*QUERIES, *QUERIES_OF_TRADES, "bars")}
+PAGES_IN_MEMORY = "pragma cache_size = -256"
+"""KiB of the file that are kept: the system keeps it anyway."""
 
 
 class LedgerReader:
@@ -159,6 +159,7 @@ class LedgerReader:
                 isolation_level=None,
             )
             connection.row_factory = sqlite3.Row
+            connection.execute(PAGES_IN_MEMORY)
             self._connection = connection
         return self._connection
 
@@ -175,14 +176,20 @@ class LedgerReader:
             if dict(newest) != known or now - read_at > TRADES_EVERY_S:
                 for name in QUERIES_OF_TRADES:
                     found[name] = self._run(connection, name, QUERIES_OF_TRADES[name])
+                found["bars"] = received_bars(connection)
                 self._trades_read = now, dict(newest)
         finally:
             connection.execute("rollback")
         return found
 
     def _run(self, connection: sqlite3.Connection, name: str, query: str) -> list[Row]:
+        """Return the rows of a query: those that were there before as the same objects.
+
+        They are SQLite's own rows; as dictionaries they would take three times the memory.
+        """
         given = (self._limits[name],) if name in self._limits else ()
-        return [dict(row) for row in connection.execute(query, given)]
+        known = {row: row for row in self._rows.get(name, ())}
+        return [cast(Row, known.get(row, row)) for row in connection.execute(query, given)]
 
     def close(self) -> None:
         """Close the file."""

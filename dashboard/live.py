@@ -18,9 +18,9 @@ from dashboard.changes import changed_parts
 from dashboard.executor_feed import ExecutorFeed, HealthWatch, StatusReading
 from dashboard.ledger_reader import NO_ROWS, LedgerReader, OtherLedgers
 from dashboard.parts.controllable import open_positions, strategies
-from dashboard.releases import ReleaseEntries
+from dashboard.release_watch import ReleaseWatch
 from dashboard.settings import DashboardSettings, ExecutorAccess
-from dashboard.snapshot import Surroundings, snapshot
+from dashboard.snapshot import PartsOfTrades, Surroundings, snapshot
 
 T = TypeVar("T")
 
@@ -45,7 +45,8 @@ class LiveState:
         self._ledger = LedgerReader(settings.source, settings.day_begins)
         self._others = OtherLedgers(settings.source)
         self._health = HealthWatch(executor.control, self._woken.set)
-        self._entries = ReleaseEntries(settings.published)
+        self.releases = ReleaseWatch(settings.published)
+        self._of_trades = PartsOfTrades()
         self._parts = self._nothing()
         self._reading = asyncio.Lock()
         # One thread reads, and keeps its memory to itself.
@@ -71,9 +72,10 @@ class LiveState:
                     async with asyncio.timeout(ALIVE_EVERY_S):
                         await changed.wait()
                 changed.clear()
-                before, seen = seen, self._chosen(names)
-                number += 1
-                yield {"number": number, "changes": changed_parts(before, seen)}
+                chosen = self._chosen(names)
+                changes = changed_parts(seen, chosen)
+                seen, number = chosen, number + 1
+                yield {"number": number, "changes": changes}
         finally:
             self._viewers.discard(changed)
             if not self._viewers:
@@ -111,14 +113,14 @@ class LiveState:
     def _read(self) -> dict[str, Any]:
         rows, reading = self._ledger.read(), self._feed.read()
         beside = Surroundings(
-            entries=self._entries.of((reading.values or {}).get("release")),
+            entries=self.releases.entries((reading.values or {}).get("release")),
             health=self._health.answer,
             executors=self._others.read(),
             problem=self._ledger.problem,
             daily_loss_limit=self._settings.daily_loss_limit,
             day_begins=self._settings.day_begins,
         )
-        return snapshot(rows, reading, beside)
+        return snapshot(rows, reading, beside, self._of_trades.of)
 
     @staticmethod
     def _nothing() -> dict[str, Any]:
@@ -129,8 +131,10 @@ class LiveState:
         async with self._reading:
             rows: Mapping[str, Any] = await self._in_thread(self._ledger.read)
         status = self._feed.read().values
-        released = [one["strategy"] for one in self._entries.of((status or {}).get("release"))]
-        found = strategies(rows, status, released)
+        entries = await asyncio.to_thread(
+            self.releases.entries, (status or {}).get("release"), wait=True
+        )
+        found = strategies(rows, status, [one["strategy"] for one in entries])
         return {"positions": open_positions(rows), "strategies": found}
 
     async def _rest(self) -> None:
@@ -144,6 +148,7 @@ class LiveState:
         """End the tasks and close the ledger."""
         await self._rest()
         self._health.close()
+        self.releases.close()
         await self._in_thread(self._ledger.close)
         self._thread.shutdown()
 

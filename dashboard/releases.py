@@ -1,46 +1,36 @@
-"""The release that is traded: its strategies and the verdicts of their gates."""
+"""The release that is traded: its strategies and the verdicts of their gates.
+
+What a release is checked with takes 20 MB: the dashboard has it read by a process of its own.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from dashboard.processes import answer
+from dashboard.release_watch import report_file
 from lake.releases.reader import read_manifest, read_pointer, read_release, release_ids
 from trading.errors import ReleaseRefused
 
 MOST_RELEASES = 30
 
 
-class ReleaseEntries:
-    """Each strategy of a release on a symbol; a release never changes, so it is read once."""
-
-    def __init__(self, published: Path) -> None:
-        self._published = published
-        self._known: tuple[str, list[dict[str, Any]]] = ("", [])
-
-    def of(self, release_id: str | None) -> list[dict[str, Any]]:
-        """Return what a release trades, or the current one if none is named."""
-        try:
-            if release_id is None:
-                pointer = read_pointer(self._published)
-                release_id = pointer.release_id if pointer is not None else ""
-            if release_id and release_id != self._known[0]:
-                manifest = read_manifest(self._published, release_id)
-                self._known = (
-                    release_id,
-                    [
-                        {
-                            "strategy": one.strategy,
-                            "symbol": one.symbol,
-                            "venue": one.venue,
-                            "proven": one.proven,
-                        }
-                        for one in manifest.strategies
-                    ],
-                )
-        except ReleaseRefused:
-            return []
-        return self._known[1] if release_id else []
+def release_entries(published: Path, release_id: str) -> list[dict[str, Any]]:
+    """Return each strategy of a release on a symbol; nothing where the release is refused."""
+    try:
+        manifest = read_manifest(published, release_id)
+    except ReleaseRefused:
+        return []
+    return [
+        {
+            "strategy": one.strategy,
+            "symbol": one.symbol,
+            "venue": one.venue,
+            "proven": one.proven,
+        }
+        for one in manifest.strategies
+    ]
 
 
 def release_part(published: Path) -> dict[str, Any]:
@@ -84,19 +74,6 @@ def release_part(published: Path) -> dict[str, Any]:
     }
 
 
-def find_report(published: Path, release_id: str) -> Path | None:
-    """Return the report of a release that is published; None if there is none."""
-    if release_id not in release_ids(published):
-        return None  # whatever was typed, it names no other file
-    file = report_file(published, release_id)
-    return file if file.is_file() else None
-
-
-def report_file(published: Path, release_id: str) -> Path:
-    """Return where the report of a release lies, whether it is there or not."""
-    return published.parent / "reports" / f"{release_id}.html"
-
-
 def _history(published: Path) -> list[dict[str, Any]]:
     """Return the newest releases, the newest first; those that cannot be read are left out."""
     found = []
@@ -116,3 +93,15 @@ def _history(published: Path) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def read(question: dict[str, Any]) -> Any:
+    """Return the entries of the release that is named, or the part of the page."""
+    published = Path(question["published"])
+    if question["release"] is not None:
+        return release_entries(published, question["release"])
+    return release_part(published)
+
+
+if __name__ == "__main__":
+    answer(read)

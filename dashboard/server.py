@@ -45,6 +45,8 @@ def serve(
         log_level="warning",
         access_log=False,
         server_header=False,
+        loop="asyncio",  # uvloop takes 2 MB, and serves no page sooner
+        ws_per_message_deflate=False,  # half a megabyte a viewer: what is large is packed by itself
         ws_max_size=65536,
         timeout_graceful_shutdown=3,
     )

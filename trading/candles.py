@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from trading.errors import DataError, ParameterError
+
+if TYPE_CHECKING:
+    # The dashboard needs the lengths alone: numpy, 12 MB of it, is imported where it is used.
+    import numpy as np
+    import numpy.typing as npt
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -21,9 +23,9 @@ MONDAY_MS = 4 * DAY_MS
 
 _UNIT_MS = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": WEEK_MS}
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+Floats: TypeAlias = "npt.NDArray[np.float64]"
+Integers: TypeAlias = "npt.NDArray[np.int64]"
+Flags: TypeAlias = "npt.NDArray[np.bool_]"
 
 
 @cache
@@ -103,6 +105,8 @@ class CandleColumns:
         interval_ms: int | None = None,
     ) -> CandleColumns:
         """Build validated columns; the interval is the smallest spacing unless it is given."""
+        import numpy as np
+
         times = np.require(open_time, np.int64, ["C", "W"])
         if interval_ms is None:
             spacing = np.diff(times)
@@ -120,6 +124,8 @@ class CandleColumns:
 
     def slice(self, start_ms: int | None = None, end_ms: int | None = None) -> CandleColumns:
         """Return views of the candles that open from ``start_ms`` to ``end_ms``, exclusive."""
+        import numpy as np
+
         first = 0 if start_ms is None else int(np.searchsorted(self.open_time, start_ms))
         last = len(self) if end_ms is None else int(np.searchsorted(self.open_time, end_ms))
         return self.rows(first, last)
@@ -145,6 +151,8 @@ class CandleColumns:
 
         One inside which these begin is left out.
         """
+        import numpy as np
+
         starts = self.open_time - (self.open_time - first_start(length_ms)) % length_ms
         first = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))
         last = (np.append(first[1:], len(starts)) - 1)[: len(first)]
@@ -174,12 +182,16 @@ class CandleColumns:
 
 
 def _column(values: Any) -> Floats:
+    import numpy as np
+
     # Writable and contiguous: to compiled kernels any other array is a different type.
     return np.require(values, np.float64, ["C", "W"])
 
 
 def _validate(candles: CandleColumns) -> None:
     """Raise `DataError` for columns that no simulation can trust."""
+    import numpy as np
+
     columns: tuple[npt.NDArray[Any], ...] = (
         candles.open,
         candles.high,

@@ -16,8 +16,8 @@ TRIED_PORTS = 20
 
 def serve_day(plan: DemoPlan) -> None:
     """Serve the state that the replay left, under a new password, until Ctrl-C."""
-    from cli.dashboard import explainer
-    from dashboard.password import make_password, read_hash, store_password
+    from cli.dashboard.process import explainer
+    from dashboard.access.password import make_password, read_hash, store_password
     from dashboard.server import serve
     from dashboard.settings import DashboardSettings, ExecutorAccess
 

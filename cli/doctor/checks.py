@@ -180,7 +180,7 @@ def confirmation(settings: Settings, _: Path) -> CheckLine:
 
 def dashboard(settings: Settings, _: Path) -> CheckLine:
     """The dashboard has a password."""
-    from dashboard.password import NAME, read_hash
+    from dashboard.access.password import NAME, read_hash
 
     if not (settings.paths.state / NAME).exists():
         return CheckLine("dashboard", "warning", "no password yet", REMEDIES["dashboard"])

@@ -69,7 +69,7 @@ def position_row(row: Row, orders: Sequence[Row], price: float | None = None) ->
         cell(target, "price"),
         cell(_distance(row, price, target, 1), "share"),
         cell(row["opened_at"], "time"),
-        why_cell(row.get("entry_order")),
+        why_cell(row["entry_order"]),
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dashboard.parts.cells import Cell, Row, Rows, cell, net_of, side_of, signed, table, why_cell
+from dashboard.parts.cells import Cell, Row, cell, net_of, side_of, signed, table, why_cell
 
 TRADE_HEAD = [
     *("Closed", "Symbol", "Strategy", "Side", "Quantity", "Entry", "Exit", "After fees"),
@@ -17,9 +17,14 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MOST_WEEKS = 26
 
 
-def trades_table(rows: Rows) -> dict[str, Any]:
-    """Show the newest closed positions."""
-    return table(TRADE_HEAD, [[row["id"], trade_row(row)] for row in rows["closed"]])
+def trades_table(closed: Sequence[Row], cells: Sequence[list[Cell]]) -> dict[str, Any]:
+    """Show the newest closed positions, with the cells of each."""
+    return table(TRADE_HEAD, [[row["id"], one] for row, one in zip(closed, cells, strict=True)])
+
+
+def trade_rows(closed: Sequence[Row]) -> list[list[Cell]]:
+    """Show closed positions."""
+    return [trade_row(row) for row in closed]
 
 
 def trade_row(row: Row) -> list[Cell]:
@@ -36,13 +41,13 @@ def trade_row(row: Row) -> list[Cell]:
         signed(net_of(row)),
         cell(int(row["closed_at"]) - int(row["opened_at"]), "duration"),
         cell(str(row["exit_reason"] or "–").replace("_", " ")),
-        why_cell(row.get("exit_order")),
+        why_cell(row["exit_order"]),
     ]
 
 
 def _quantity(row: Row) -> str:
     """Return what was bought or sold at first; what is left of it when it is closed is nothing."""
-    traded = row.get("traded")
+    traded = row["traded"]
     return str(row["quantity"]) if traded is None else f"{float(traded):.8g}"
 
 

@@ -12,6 +12,7 @@ from executor.builder import Executor
 from executor.bus.events import EventType
 from executor.model import InstrumentId, symbol_of
 from executor.operations.health import health
+from executor.operations.settings_reload import hot_settings
 from executor.operations.status import Status
 from executor.portfolio.account_snapshot import LIMITS_RESET
 from executor.risk.trading_state import (
@@ -61,6 +62,7 @@ class OperatorCommands:
             "flatten": self._flatten,
             "close": self._close,
             "sync": self._sync,
+            "settings": self._settings,
             "reload": self._reload,
             "adopt": self._adopt,
             "reset-limits": self._reset_limits,
@@ -76,6 +78,10 @@ class OperatorCommands:
     async def _stop(self, _: Arguments) -> dict[str, Any]:
         self._stop_run()
         return {"status": "stopping"}
+
+    async def _settings(self, _: Arguments) -> dict[str, Any]:
+        """The settings that a reload takes over, as they hold now."""
+        return {"settings": hot_settings(self._x.services.settings)}
 
     async def _reload(self, _: Arguments) -> dict[str, Any]:
         return self._reload_settings(BY_OPERATOR)

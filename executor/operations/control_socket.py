@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 Command = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 Follow = Callable[[], AsyncGenerator[dict[str, Any], None]]
 WATCH = "watch"
-LOOKS = frozenset({"status", "health"})
+LOOKS = frozenset({"status", "health", "settings"})
 """Commands that change nothing: a dashboard asks every few seconds."""
 WATCH_REQUEST = json.dumps({"command": WATCH}).encode() + b"\n"
 LONGEST_LINE = 2**24

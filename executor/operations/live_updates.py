@@ -13,6 +13,8 @@ from executor.operations.status import Status
 
 EVERY_S = 1.0
 """How often the status is compared when nothing happens."""
+GATHER_S = 0.05
+"""An order makes some ten events: they are one update, and it is made once the order is sent."""
 MOST_WAITING = 1_000
 """A watcher that reads no faster than this is cut off: it begins again with the whole."""
 
@@ -77,10 +79,11 @@ class _Watcher:
         self._arrived.set()
 
     async def take(self) -> list[dict[str, Any]]:
-        """All events that wait; after a second, none is an answer too."""
+        """All events of a moment; after a second, none is an answer too."""
         try:
             async with asyncio.timeout(EVERY_S):
                 await self._arrived.wait()
+            await asyncio.sleep(GATHER_S)
         except TimeoutError:
             pass
         self._arrived.clear()

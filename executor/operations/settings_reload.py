@@ -57,6 +57,20 @@ def reload_settings(services: Services, file: Path, by: str) -> dict[str, Any]:
     return {"changed": changes}
 
 
+def hot_settings(settings: Settings) -> dict[str, str]:
+    """Return the settings that `reload_settings` takes over, by dotted name, as they hold now."""
+    flat = _flat(settings.model_dump())
+    return {name: _text(value) for name, value in sorted(flat.items()) if _is_hot(name)}
+
+
+def _text(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def _is_hot(name: str) -> bool:
+    return any(fnmatch.fnmatch(name, hot) for hot in HOT)
+
+
 def _refused(services: Services, reason: str, by: str) -> dict[str, Any]:
     log.error("settings not reloaded: %s", reason)
     services.emit(EventType.CONFIG_REFUSED, reason=reason, by=by)
@@ -65,7 +79,7 @@ def _refused(services: Services, reason: str, by: str) -> dict[str, Any]:
 
 
 def _refuse_cold(changes: Mapping[str, object]) -> None:
-    cold = [name for name in changes if not any(fnmatch.fnmatch(name, hot) for hot in HOT)]
+    cold = [name for name in changes if not _is_hot(name)]
     if cold:
         raise SettingsError(
             f"settings: a change of {', '.join(cold)} needs a restart; nothing was changed"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -16,8 +18,8 @@ import uvicorn
 from fastapi import FastAPI
 from yarl import URL
 
+from dashboard.access.password import read_hash, store_password
 from dashboard.app import Dashboard
-from dashboard.password import read_hash, store_password
 from dashboard.settings import DashboardSettings, ExecutorAccess
 from tests.dashboard.ledgers import NASTY, make_ledger, write_status
 
@@ -64,7 +66,10 @@ class Client:
         """Return the first message of the WebSocket, or the code that closed it."""
         async with self.http.ws_connect(f"{self.home}/live/{page}", origin=origin) as live:
             message = await live.receive()
-            return live.close_code if message.type is aiohttp.WSMsgType.CLOSE else message.json()
+            if message.type is aiohttp.WSMsgType.CLOSE:
+                return live.close_code
+            packed = message.type is aiohttp.WSMsgType.BINARY
+            return json.loads(gzip.decompress(message.data) if packed else message.data)
 
     @property
     def cookie(self) -> str:
@@ -87,14 +92,18 @@ async def served(
     sent: list[tuple[str, dict[str, str]]] = []
 
     def control(command: str, arguments: Mapping[str, str]) -> dict[str, Any]:
+        if command == "settings":
+            return {"settings": {"risk.daily_loss_limit": "0.06", "strategies.off": NASTY}}
         sent.append((command, dict(arguments)))
+        if command == "reload":
+            return {"changed": {"risk.balance_share": ["0.10", "0.05"]}}
         return {"entries": False, "why": f"paused {NASTY}"}
 
     settings = DashboardSettings(
         state, published, read_hash(state), port=port, prefect_url="http://127.0.0.1:9"
     )
     access = ExecutorAccess(control, explain=lambda order: [f"order {order}", NASTY])
-    app = Dashboard(settings, access, clock).app
+    app = Dashboard(settings, access, clock, clock).app
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     jar = aiohttp.CookieJar(unsafe=True)  # it keeps cookies of an address, too

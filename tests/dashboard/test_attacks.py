@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -13,9 +14,9 @@ import pytest
 from fastapi.routing import APIRoute
 
 import dashboard.app
-import dashboard.guard
-import dashboard.sessions
-from dashboard.sessions import IDLE_S, LONGEST_S, Sessions, Throttle
+from dashboard.access import guard, sessions
+from dashboard.access.sessions import IDLE_S, LONGEST_S, Sessions
+from dashboard.access.throttle import Throttle
 from tests.dashboard.client import PASSWORD, Client, served
 from tests.dashboard.ledgers import NASTY
 
@@ -106,6 +107,12 @@ async def guessing(victim: Victim) -> bool:
     return await victim.client.log_in() == 303
 
 
+async def guessing_at_once(victim: Victim) -> bool:
+    """Many guesses that were all sent before the first was found wrong."""
+    found = await asyncio.gather(*(victim.client.log_in("wrong") for _ in range(12)))
+    return found.count(401) > 5
+
+
 async def script_in_texts(victim: Victim) -> bool:
     """Strategy, answer of the executor, trace of an order."""
     client = victim.client
@@ -172,14 +179,14 @@ def _with_a_log_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _let_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let everything pass, as the session of somebody."""
-    session = dashboard.sessions.LoginSession("token", 0.0, 0.0)
+    session = sessions.LoginSession("token", 0.0, 0.0)
 
     def pass_all(self: object, scope: dict[str, object]) -> bool:
         del self
         scope["session"] = session
         return True
 
-    monkeypatch.setattr(dashboard.guard.Guard, "_may_pass", pass_all)
+    monkeypatch.setattr(guard.Guard, "_may_pass", pass_all)
     monkeypatch.setattr(Sessions, "find", lambda *_: session)
 
 
@@ -187,24 +194,25 @@ ATTACKS: dict[str, tuple[Attack, Removal]] = {
     "CSRF": (form_without_token, _patch(dashboard.app, "same", lambda *_: True)),
     "origin of a form": (
         form_of_another_site,
-        _patch(dashboard.guard, "is_foreign_origin", lambda *_: False),
+        _patch(guard, "is_foreign_origin", lambda *_: False),
     ),
     "origin of a socket": (
         socket_of_another_site,
-        _patch(dashboard.guard, "is_foreign_origin", lambda *_: False),
+        _patch(guard, "is_foreign_origin", lambda *_: False),
     ),
     "host": (
         name_bound_to_this_address,
-        _patch(dashboard.guard, "is_foreign_host", lambda *_: False),
+        _patch(guard, "is_foreign_host", lambda *_: False),
     ),
-    "idle session": (idle_session, _patch(dashboard.sessions, "IDLE_S", 1e9)),
-    "old session": (old_session, _patch(dashboard.sessions, "LONGEST_S", 1e9)),
+    "idle session": (idle_session, _patch(sessions, "IDLE_S", 1e9)),
+    "old session": (old_session, _patch(sessions, "LONGEST_S", 1e9)),
     "fixation": (
         session_chosen_by_another,
-        _patch(dashboard.sessions.secrets, "token_urlsafe", lambda _: "planted-by-somebody-else"),
+        _patch(sessions.secrets, "token_urlsafe", lambda _: "planted-by-somebody-else"),
     ),
     "rotation": (session_before_the_login, _patch(Sessions, "end", lambda *_: None)),
-    "throttle": (guessing, _patch(Throttle, "failed", lambda _: None)),
+    "throttle": (guessing, _patch(Throttle, "failed", lambda *_: None)),
+    "throttle, at once": (guessing_at_once, _patch(Throttle, "wait_s", lambda *_: 0.0)),
     "XSS": (script_in_texts, _without_escaping),
     "token in a URL or log": (token_in_addresses_or_logs, _with_a_log_line),
     "login": (no_login, _let_in),

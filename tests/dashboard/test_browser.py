@@ -15,7 +15,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.password import store_password
+from dashboard.access.password import store_password
 from tests.browser.pages import PROGRAM, SCHEMES, chromium, cut_texts, serious_faults
 from tests.executor.harness import ROOT, Bench, Replay, utc
 from tests.ports import free_port
@@ -121,7 +121,19 @@ def test_a_fill_becomes_visible_while_the_page_is_open(
     assert closed >= 2
     expect(rows).to_have_count(closed, timeout=DEADLINE_MS)
     expect(page.locator("#executor")).to_contain_text("stopped · replay", timeout=DEADLINE_MS)
+    sorts_by_a_click(page, "After fees")
     assert trouble == []
+
+
+def sorts_by_a_click(page: Page, column: str) -> None:
+    table = page.locator("table[data-part=trades]")
+    cells = table.locator(f"tbody td[data-label='{column}']")
+    head = table.get_by_role("columnheader", name=column)
+    for order in ("ascending", "descending"):
+        head.get_by_role("button").click()
+        expect(head).to_have_attribute("aria-sort", order)
+        found = [float(text.replace(",", "").replace("−", "-")) for text in cells.all_inner_texts()]
+        assert found == sorted(found, reverse=order == "descending")
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

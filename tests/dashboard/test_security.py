@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from fastapi.routing import APIRoute, APIWebSocketRoute
 
+from dashboard.controls import result_of
 from tests.dashboard.client import PASSWORD, Client, served
 from tests.dashboard.ledgers import NASTY
 
@@ -178,7 +179,7 @@ async def test_the_outcome_is_shown_once_and_as_text(client: Client) -> None:
     ("command", "typed"),
     [
         *(("flatten", ""), ("flatten", "STOP"), ("stop", "flatten"), ("resume", "")),
-        *(("close", ""), ("close", "ETHUSDT"), ("freeze", ""), ("reload", ""), ("nonsense", "")),
+        *(("close", ""), ("close", "ETHUSDT"), ("freeze", ""), ("settings", ""), ("nonsense", "")),
     ],
 )
 async def test_without_the_word_nothing_is_done(client: Client, command: str, typed: str) -> None:
@@ -196,6 +197,7 @@ async def test_without_the_word_nothing_is_done(client: Client, command: str, ty
         ("resume", "RESUME", {}),
         ("close", "BTCUSDT", {"symbol": "BTCUSDT.binance_usdm"}),
         ("strategy", "", {"strategy": "breakout", "state": "off"}),
+        ("reload", "", {}),
     ],
 )
 async def test_with_the_word_the_command_goes_out_once(
@@ -212,3 +214,20 @@ async def test_no_page_and_no_address_shows_the_session(client: Client) -> None:
     for page in ("", "trades", "research", "control", "log"):
         _, text, headers = await client.ask("GET", f"/{page}")
         assert client.cookie not in text + headers.get("location", "")
+
+
+async def test_a_reload_says_what_was_taken_over_and_the_page_what_holds_now(
+    client: Client,
+) -> None:
+    await client.ask("POST", "/control/reload", {"csrf": await client.token()})
+    page = (await client.ask("GET", "/control"))[1]
+    assert "Taken over: risk.balance_share 0.10 → 0.05." in page
+    assert "risk.daily_loss_limit" in page
+    assert "0.06" in page
+    assert NASTY not in page
+
+
+def test_a_refused_reload_says_why() -> None:
+    result = result_of("reload", {}, {"error": "a change of mode needs a restart"})
+    assert (result.tone, result.text) == ("bad", "reload: a change of mode needs a restart")
+    assert result_of("reload", {}, {"changed": {}}).text == "The settings are as they were."

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
-from dashboard.password import store_password
+from dashboard.access.password import store_password
 from tests.executor.harness import DEADLINE_S, ROOT, Bench, Replay
 from tests.executor.notifications.hostile import PATH, fake_discord
 from tests.operations.open_position import ONE_TRADE, run_until_protected

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.password import store_password
+from dashboard.access.password import store_password
 from tests.executor.harness import ROOT, Bench, Replay, utc
 from tests.ports import free_port
 from tests.waiting import until

@@ -51,6 +51,7 @@
 
   function rowOf(key, cells, head) {
     const row = element("tr", "", { role: "row", "data-key": String(key) });
+    nocturne.sorting.remember(row, cells);
     row.append(
       ...cells.map((cell, n) => {
         const css = `word ${cell.tone || ""} ${String(write(cell)).length > 24 ? "wide" : ""}`;
@@ -68,11 +69,12 @@
   /* Rows keep their elements while they do not change: a selection or a scroll stays where it is. */
   function fillTable(place, { head, rows }) {
     const line = element("tr", "", { role: "row" });
-    line.append(...head.map((label) => element("th", label, { scope: "col", role: "columnheader", class: "word" })));
+    line.append(...head.map((label) => nocturne.sorting.head(place, label)));
     place.tHead.replaceChildren(line);
     const kept = { head, rows: new Map(rows.map(([key, cells]) => [key, rowOf(key, cells, head)])) };
     tables.set(place.dataset.part, kept);
     place.tBodies[0].replaceChildren(...kept.rows.values());
+    nocturne.sorting.apply(place);
     showEmpty(place, rows.length);
   }
 
@@ -92,6 +94,7 @@
     }
     body.prepend(...fresh);
     if (order) body.append(...order.map((key) => kept.rows.get(key)));
+    nocturne.sorting.apply(place);
     showEmpty(place, kept.rows.size);
   }
 
@@ -201,6 +204,12 @@
     line.className = state === "live" ? "good" : "bad";
   }
 
+  /* A large message is packed, and comes as bytes. */
+  function unpacked(data) {
+    if (typeof data === "string") return JSON.parse(data);
+    return new Response(new Blob([data]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+  }
+
   /* What was lost without a word is not waited for: neither its closing nor its answer may come. */
   function connect() {
     const old = socket;
@@ -208,7 +217,14 @@
     const mine = new WebSocket(`${scheme}://${location.host}${document.body.dataset.live}`);
     [socket, number, begun] = [mine, null, Date.now()];
     if (old) old.close();
-    mine.addEventListener("message", (event) => mine === socket && take(JSON.parse(event.data)));
+    mine.binaryType = "arraybuffer";
+    let taken = Promise.resolve(); // unpacking takes a moment: messages keep their order
+    mine.addEventListener("message", (event) => {
+      taken = taken
+        .then(() => unpacked(event.data))
+        .then((message) => mine === socket && take(message))
+        .catch((fault) => console.error(fault));
+    });
     mine.addEventListener("close", (event) => {
       if (mine !== socket) return;
       if (event.code === LOGIN_NEEDED) return location.assign("/login");

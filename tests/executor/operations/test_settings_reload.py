@@ -16,7 +16,7 @@ import pytest
 
 from executor.builder import Executor
 from executor.operations.live_notice import announce_overrides
-from executor.operations.settings_reload import SettingsWatch, reload_settings
+from executor.operations.settings_reload import SettingsWatch, hot_settings, reload_settings
 from executor.runtime.env_file import read_env
 from executor.settings import VenueSettings, load_settings, read_overrides
 from executor.strategy.runner import plans_for
@@ -305,3 +305,13 @@ async def test_the_watch_survives_its_library_and_a_reload_that_fails(
             assert await seen.get() == "a change of settings.toml"
     assert not watching.done()
     watching.cancel()
+
+
+async def test_the_settings_in_force_are_those_of_the_last_reload(tmp_path: Path) -> None:
+    async with executor_on(tmp_path, FakeVenue()) as executor:
+        before = hot_settings(executor.services.settings)
+        reload_settings(executor.services, write(tmp_path, "balance_share = 0.05"), "SIGHUP")
+        after = hot_settings(executor.services.settings)
+    assert (before["risk.balance_share"], after["risk.balance_share"]) == ("0.10", "0.05")
+    assert "venues.binance_usdm.leverage" in after
+    assert not any(name.startswith(("mode", "paths", "account", "ledger")) for name in after)

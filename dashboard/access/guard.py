@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboard.sessions import Sessions
+from dashboard.access.sessions import Sessions
 
 COOKIE = "nocturne-session"
 OPEN_PATHS = ("/login", "/static/")

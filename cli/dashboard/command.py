@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -35,51 +32,27 @@ def run(
 
     Example: nocturne dashboard run --settings config/settings.toml
     """
-    from dashboard.password import read_hash
-    from dashboard.server import serve
-    from dashboard.settings import DashboardSettings, ExecutorAccess
-    from executor.operations.control_socket import call, follow
-    from executor.runtime.systemd import notify
+    from cli.dashboard.process import become
+    from dashboard.access.password import read_hash
+    from dashboard.settings import DashboardSettings
     from executor.settings import load_settings
     from lake.ledger_database import LedgerSource
 
     found = load_settings(settings)
     paths, url = found.paths, found.ledger.url
-
-    def control(command: str, arguments: Mapping[str, str]) -> dict[str, Any]:
-        return call(paths.state, command, **arguments)
-
-    shown = DashboardSettings(
-        state=paths.state,
-        published=paths.published,
-        password_hash=read_hash(paths.state),
-        settings_file=str(settings),
-        port=port,
-        ledger=LedgerSource(url, found.account) if url is not None else None,
-        day_begins=found.risk.day_begins,
-        daily_loss_limit=float(found.risk.daily_loss_limit),
-        prefect_url=prefect_url.rstrip("/").removesuffix("/api"),
+    become(
+        DashboardSettings(
+            state=paths.state,
+            published=paths.published,
+            password_hash=read_hash(paths.state),
+            settings_file=str(settings),
+            port=port,
+            ledger=LedgerSource(url, found.account) if url is not None else None,
+            day_begins=found.risk.day_begins,
+            daily_loss_limit=float(found.risk.daily_loss_limit),
+            prefect_url=prefect_url.rstrip("/").removesuffix("/api"),
+        )
     )
-
-    def announce() -> None:
-        typer.echo(f"http://127.0.0.1:{port}/ (Ctrl-C ends it)")
-
-    explain = explainer(shown.source.where, shown.source.account)
-    access = ExecutorAccess(control, partial(follow, paths.state), explain)
-    serve(shown, access, notify, announce)
-
-
-def explainer(ledger: str, account: str | None) -> Callable[[str], list[str]]:
-    """Return what traces an order of a ledger back to its data, as `nocturne why` does."""
-
-    def explain(order: str) -> list[str]:
-        from cli.why.report import explain as explained
-        from cli.why.report import to_text
-        from executor.ledger.reader import LedgerPlace
-
-        return to_text(explained(order, LedgerPlace(ledger, account), None)).splitlines()
-
-    return explain
 
 
 @app.command()
@@ -90,7 +63,7 @@ def password(settings: Path = SETTINGS) -> None:
     """
     import sys
 
-    from dashboard.password import make_password, store_password
+    from dashboard.access.password import make_password, store_password
     from executor.settings import load_settings
 
     state = load_settings(settings).paths.state

@@ -1,4 +1,4 @@
-"""Sessions and the throttle of the login, in memory: a restart asks everybody to log in again."""
+"""Sessions, in memory: a restart asks everybody to log in again."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from dashboard.controls import CommandResult
 
 IDLE_S = 30 * 60.0
 LONGEST_S = 12 * 3600.0
-FREE_FAILURES = 5
-LONGEST_WAIT_S = 15 * 60.0
-FIRST_WAIT_S = 2.0
 
 
 @dataclass(slots=True)
@@ -70,28 +67,3 @@ def _key(identifier: str) -> str:
 def same(expected: str, given: str) -> bool:
     """Compare two tokens in constant time."""
     return hmac.compare_digest(expected.encode(), given.encode())
-
-
-class Throttle:
-    """After five wrong passwords each further one waits, twice as long each time."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._failures = 0
-        self._until = 0.0
-
-    @property
-    def wait_s(self) -> float:
-        """Return how long the next attempt has to wait; 0 if it may come now."""
-        return max(0.0, self._until - self._clock())
-
-    def failed(self) -> None:
-        """Note a wrong password."""
-        self._failures += 1
-        over = self._failures - FREE_FAILURES
-        if over >= 0:
-            self._until = self._clock() + min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0**over)
-
-    def passed(self) -> None:
-        """Forget the failures."""
-        self._failures, self._until = 0, 0.0

@@ -1,0 +1,1 @@
+"""`nocturne dashboard`: the command, and the process that serves."""
