@@ -19,7 +19,7 @@ from executor.notifications.alert_store import AlertLevel, AlertStore, WaitingAl
 from executor.notifications.alerts import LogAlerts
 from executor.notifications.catalogue import level_of
 from executor.notifications.channels import Answer, Channel, Receipt
-from executor.notifications.due import REPEATS_MS, AlertKind, QuietHours, due, kind_of
+from executor.notifications.due import REPEATS_MS, AlertKind, LastSent, QuietHours, due, kind_of
 from executor.notifications.messages import (
     AlertGroup,
     Wording,
@@ -117,14 +117,17 @@ class AlertDelivery:
                 log.exception("alerts not delivered to %s", channel.name)
                 await asyncio.sleep(LONGEST_DELAY_S)
 
-    def next_for(self, channel: str, sent_at: dict[AlertKind, float]) -> list[AlertGroup]:
-        """The next message of a channel, where something is due; times are monotonic seconds."""
+    def next_for(self, channel: str, sent: dict[AlertKind, tuple[float, int]]) -> list[AlertGroup]:
+        """The next message of a channel, where something is due.
+
+        ``sent`` has, by kind, when a message went out (monotonic seconds) and its market time (ms).
+        """
         waiting: list[WaitingAlert] = self._outbox.waiting(MOST_AT_ONCE, channel)
         if not waiting:
             return []
         now = time.monotonic()
-        ago = {kind: (now - at) * 1000 for kind, at in sent_at.items()}
-        return fitting(due(waiting, self._now(), self._quiet, ago), self.wording)
+        last = {kind: LastSent((now - at) * 1000, time_ms) for kind, (at, time_ms) in sent.items()}
+        return fitting(due(waiting, self._now(), self._quiet, last), self.wording)
 
     @property
     def wording(self) -> Wording:
@@ -149,7 +152,7 @@ class _ChannelLoop:
         self._delivery = delivery
         self._channel = channel
         self._wake = wake
-        self._sent_at: dict[AlertKind, float] = {}
+        self._sent: dict[AlertKind, tuple[float, int]] = {}
         self._failures = 0
         self._refused: list[int] = []
         self._rng = random.Random(channel.name)
@@ -157,7 +160,7 @@ class _ChannelLoop:
     async def run(self) -> None:
         """Send until cancelled."""
         while True:
-            groups = self._delivery.next_for(self._channel.name, self._sent_at)
+            groups = self._delivery.next_for(self._channel.name, self._sent)
             if not groups:
                 await self._rest()
                 continue
@@ -178,10 +181,11 @@ class _ChannelLoop:
 
     def _note(self, groups: Sequence[AlertGroup]) -> None:
         now = time.monotonic()
-        kinds = {kind for group in groups if (kind := kind_of(group.newest)) is not None}
         old = now - REPEATS_MS / 1000
-        self._sent_at = {kind: at for kind, at in self._sent_at.items() if at > old}
-        self._sent_at |= dict.fromkeys(kinds, now)
+        self._sent = {kind: one for kind, one in self._sent.items() if one[0] > old}
+        for group in groups:
+            if (kind := kind_of(group.newest)) is not None:
+                self._sent[kind] = now, group.alerts[0].time
 
     def _pause(self, receipt: Receipt, groups: Sequence[AlertGroup]) -> float:
         """Seconds until the next message."""

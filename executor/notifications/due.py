@@ -32,6 +32,19 @@ class QuietHours:
         return clock >= self.begin or clock < self.end
 
 
+@dataclass(frozen=True, slots=True)
+class LastSent:
+    """When a message of a kind went out, and what it was about."""
+
+    ago_ms: float
+    time: int
+    """Market time (ms) of the first alert of its newest line."""
+
+    def holds(self, alert: WaitingAlert) -> bool:
+        """Whether an alert is a repetition of that minute; what an outage left behind is not."""
+        return self.ago_ms < REPEATS_MS and alert.time - self.time < REPEATS_MS
+
+
 def kind_of(alert: WaitingAlert) -> AlertKind | None:
     """The kind and symbol by which an alert is counted; None for one that always stands alone."""
     if alert.level is AlertLevel.CRITICAL or "side" in alert.fields:
@@ -43,12 +56,12 @@ def due(
     waiting: Sequence[WaitingAlert],
     now: datetime,
     quiet: QuietHours,
-    sent_ms_ago: Mapping[AlertKind, float],
+    last_sent: Mapping[AlertKind, LastSent],
 ) -> list[AlertGroup]:
     """The groups that may go out, in the order of ``waiting``.
 
-    ``sent_ms_ago`` says how long ago a message of a kind went out: its repetitions wait until that
-    is a minute, and come as one line with their number.
+    The repetitions of a kind whose message went out wait until that is a minute ago, and come as
+    one line with their number.
     """
     held = quiet.hold(now)
     groups: list[list[WaitingAlert]] = []
@@ -60,7 +73,7 @@ def due(
         if kind is None:
             groups.append([alert])
             continue
-        if sent_ms_ago.get(kind, REPEATS_MS) < REPEATS_MS:
+        if (sent := last_sent.get(kind)) is not None and sent.holds(alert):
             continue
         group = last.get(kind)
         if group is not None and alert.time - group[0].time < REPEATS_MS:

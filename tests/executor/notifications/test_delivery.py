@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -221,6 +222,43 @@ async def test_repetitions_within_a_minute_are_one_message_with_their_number(
         "⚠️ **left out** (#1–3 ×3",
     ]
     assert box.texts[2].endswith("reason 3")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kinds", [1, 40])
+async def test_after_a_day_without_a_server_all_alerts_come_as_digests_the_critical_ones_first(
+    tmp_path: Path, kinds: int
+) -> None:
+    """5,000 alerts: within 15 minutes at the 30 messages a minute that Discord takes."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    before = (tmp_path / "ledger.sqlite").stat().st_size
+    with ledger.atomic():
+        for number in range(5_000):
+            critical = number % 500 == 499
+            title = "symbol halted" if critical else "slippage"
+            fields = {"symbol": f"COIN{number % kinds}USDT", "share": "0.61 %"}
+            level = AlertLevel.CRITICAL if critical else AlertLevel.WARNING
+            ledger.outbox.add(number * 17_280, title, fields, level)
+    ledger.close()
+    box = Mailbox("box", *[Answer.LATER] * 3)
+    async with delivering(tmp_path, [box]) as (_, ledger):
+        async with asyncio.timeout(240):
+            while ledger.outbox.waiting(1):
+                await asyncio.sleep(0.02)
+    assert (tmp_path / "ledger.sqlite").stat().st_size - before <= 5_000_000
+    assert len(box.texts) <= 15 * 30
+    found = numbers_of(box.texts)
+    assert sorted(found) == list(range(1, 5_001)), "each once"
+    assert set(found[:10]) == set(range(500, 5_001, 500)), "the critical ones first"
+
+
+def numbers_of(texts: Sequence[str]) -> list[int]:
+    """Return the numbers of the alerts in messages, in their order."""
+    found: list[int] = []
+    for first, last, count in re.findall(r"\(#(\d+)(?:–(\d+) ×(\d+))?", " ".join(texts)):
+        found += range(int(first), int(last or first) + 1)
+        assert not count or int(count) == int(last) - int(first) + 1
+    return found
 
 
 async def test_the_end_of_a_run_is_still_delivered(tmp_path: Path) -> None:
