@@ -71,6 +71,8 @@ class WsApi:
             message = orjson.loads(text)
             ident, method = message.get("id"), message["method"]
             values = {name: _text(v) for name, v in (message.get("params") or {}).items()}
+            if not isinstance(method, str):
+                raise TypeError("a method is a text")
         except (ValueError, KeyError, TypeError, AttributeError):
             refused = Response(400, error_codes.BAD_ENVELOPE().body(), {})
             session.send(_envelope(None, refused, []))

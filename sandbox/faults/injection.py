@@ -53,6 +53,8 @@ EVENTS = (
     "foreign_leverage", "foreign_margin", "foreign_mode", "price_jump", "funding",
 )  # fmt: skip
 KINDS = (*WAITING, *STREAMS, *EVENTS)
+# The largest number of a setting: beyond every count, span and time (ms).
+MOST = 10**15
 UNKNOWN_TEXT = "Unknown error, please check your request or try again later."
 UNAVAILABLE_TEXT = "Service Unavailable."
 INTERNAL_TEXT = "Internal error; unable to process your request. Please try again."
@@ -121,8 +123,11 @@ def parse_fault(values: Mapping[str, Any]) -> Fault:
         given = {name: types[name](value) for name, value in values.items() if name != "kind"}
         fault = Fault(str(kind), **given)
         re.compile(fault.path)
-    except (ValueError, TypeError, re.error) as error:
+    except (ValueError, TypeError, OverflowError, re.error) as error:
         raise SettingsError(f"fault {kind}: {error}") from error
+    for name, value in given.items():
+        if isinstance(value, int | float) and not abs(value) <= MOST:
+            raise SettingsError(f"fault {kind}: {name} is beyond {MOST:,}")
     fault.method = fault.method.upper()
     if fault.kind.startswith("alter_") and not fault.field:
         raise SettingsError(f"fault {kind}: name the field, such as field=o.X")

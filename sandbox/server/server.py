@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from sandbox.api.absent import routes as absent
 from sandbox.api.gateway import Gateway, Routes
@@ -103,7 +104,7 @@ class SandboxServer:
 
     def _application(self) -> web.Application:
         """Build the WebSocket routes; ``_handle`` answers everything else."""
-        application = web.Application()
+        application = web.Application(middlewares=[_end_refused])
         router, gateway = application.router, self._gateway
         router.add_get("/sandbox/clock/ws", self._control.clock_socket)
         if isinstance(self.spot, UpbitExchange):
@@ -219,6 +220,19 @@ class SandboxServer:
         self.state.save()
         self.state.close()
         self.venues.ledger.close()
+
+
+@web.middleware
+async def _end_refused(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Close the connection of a refused WebSocket: its guard reads nothing but frames."""
+    try:
+        response = await handler(request)
+    except web.HTTPException as refusal:
+        refusal.force_close()
+        raise
+    if not isinstance(response, web.WebSocketResponse):
+        response.force_close()
+    return response
 
 
 def _add_roots(router: web.UrlDispatcher, sockets: StreamSockets, prefix: str) -> None:

@@ -83,10 +83,11 @@ class UpbitSockets:
                 continue
             if not isinstance(codes, list) or len(codes) > MAX_CODES:
                 raise WrongFormatError("WRONG_FORMAT", f"codes is a list of at most {MAX_CODES}")
-            if kind in PRIVATE and connection.account:
-                private[str(kind)] = frozenset(str(code) for code in codes)
-            elif kind in KINDS:
-                wanted += [(self._stream(str(kind), str(code)), request) for code in codes]
+            named = kind if isinstance(kind, str) else ""
+            if named in PRIVATE and connection.account:
+                private[named] = frozenset(str(code) for code in codes)
+            elif named in KINDS:
+                wanted += [(self._stream(named, str(code)), request) for code in codes]
             else:
                 raise WrongFormatError("INVALID_PARAM", f"no type {str(kind)[:40]!r} here")
         for name in list(connection.names):

@@ -220,3 +220,13 @@ async def test_connection_has_a_limit_of_streams(server: SandboxServer) -> None:
         names = ["btcusdt@aggTrade"] * 1_025
         await socket.send_json({"method": "SUBSCRIBE", "params": names, "id": 1})
         assert "at most 1024 streams" in (await socket.receive_json(timeout=5))["error"]["msg"]
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/ws-api/v9", "/sandbox/clock/ws"])
+async def test_refused_websocket_closes_its_connection(server: SandboxServer, path: str) -> None:
+    ws = server.url.replace("http", "ws", 1)
+    async with aiohttp.ClientSession() as session:
+        for _ in range(3):  # a client may use a connection that stays open for its next try
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+                await session.ws_connect(ws + path)
+            assert refusal.value.status in (404, 409)

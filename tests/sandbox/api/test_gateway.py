@@ -167,6 +167,19 @@ async def test_stop_can_be_rejected_on_request(client: RestClient) -> None:
     assert (await client.signed("POST", "/fapi/v1/algoOrder", **STOP))[0] == 200
 
 
+@pytest.mark.parametrize("value", [1e308, -(2**63), "inf", "nan"])
+@pytest.mark.parametrize("name", ["count", "seconds", "at"])
+async def test_fault_with_a_number_beyond_reason_is_refused(
+    client: RestClient, name: str, value: object
+) -> None:
+    body = {"kind": "drop_request", name: value}
+    async with client._session.post(client._url + "/sandbox/fault", json=body) as response:
+        assert response.status == 400
+        assert "drop_request" in (await response.json())["error"]
+    _, waiting = await client.plain("GET", "/sandbox/fault")
+    assert waiting == []
+
+
 async def test_unknown_fault_is_named(client: RestClient) -> None:
     async with client._session.post(
         client._url + "/sandbox/fault", json={"kind": "meteor"}

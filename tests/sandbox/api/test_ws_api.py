@@ -128,3 +128,19 @@ async def test_ed25519_signs_rest_requests_too(url: str, key: Ed25519PrivateKey)
     ):
         balances = {row["asset"]: row["free"] for row in (await response.json())["balances"]}
     assert balances["USDT"] == "500.00000000"
+
+
+@pytest.mark.parametrize("path", ["/ws-api/v3", "/ws-fapi/v1"])
+async def test_messages_of_any_shape_leave_the_connection_open(url: str, path: str) -> None:
+    odd: list[Any] = [None, True, -1, 1.5, "", "x", [], [[]], {}, {"a": []}, "9" * 5_000, 2**63]
+    sent = [*odd, *({"id": 1, "method": one} for one in odd)]
+    sent += [{"id": 1, "method": "ping", "params": one} for one in odd]
+    sent += [{"id": 1, "method": "session.status", "params": {"apiKey": one}} for one in odd]
+    unsubscribe = "userDataStream.unsubscribe"
+    sent += [{"id": 1, "method": unsubscribe, "params": {"subscriptionId": "\u00b2"}}]
+    ws = url.replace("http", "ws", 1)
+    async with aiohttp.ClientSession() as session, session.ws_connect(ws + path) as socket:
+        for message in sent:
+            await socket.send_json(message)
+            response = await socket.receive_json(timeout=10)
+            assert response["status"] in (200, 400, 404), (message, response)

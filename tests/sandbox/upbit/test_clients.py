@@ -216,6 +216,27 @@ async def test_socket_formats_and_mistakes(server: SandboxServer) -> None:
         assert shown["error"]["name"] == "NO_TICKET"
 
 
+@pytest.mark.parametrize("kind", [[], [[]], {}, 1, True, "x", "9" * 5_000])
+async def test_socket_stays_open_for_a_type_of_any_shape(server: SandboxServer, kind: Any) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{server.url}/websocket/v1") as socket,
+    ):
+        await socket.send_json([{"ticket": "t"}, {"type": kind, "codes": ["KRW-BTC"]}])
+        shown = json.loads((await socket.receive(timeout=10)).data)
+        assert shown["error"]["name"] == "INVALID_PARAM"
+        await socket.send_str("PING")
+        assert json.loads((await socket.receive(timeout=10)).data) == {"status": "UP"}
+
+
+async def test_private_socket_without_a_token_is_refused_each_time(server: SandboxServer) -> None:
+    async with aiohttp.ClientSession() as session:
+        for _ in range(3):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+                await session.ws_connect(f"{server.url}/websocket/v1/private")
+            assert refusal.value.status == 401
+
+
 async def test_page_that_is_no_number_is_refused(exchange: Any) -> None:
     with pytest.raises(ccxt_async.ExchangeError, match="page does not have a valid value"):
         await exchange.private_get_orders_closed({"page": "null"})
