@@ -79,9 +79,20 @@ class ForecastKeeper:
         try:
             self.current = read_forecasts(root)
             self._problem = ""
+            self._say_drift(self.current)
         except ReleaseRefused as error:
             self.current = None
             self._refused(str(error))
+
+    def _say_drift(self, forecasts: Forecasts | None) -> None:
+        """Send an alert for each model whose errors drifted: once a model, also over restarts."""
+        for one in forecasts.series if forecasts is not None else ():
+            name = f"drift_said:{one.model}"
+            if not one.drift or self._services.ledger.meta(name) == one.model_sha256:
+                continue
+            self._services.ledger.set_meta(name, one.model_sha256)
+            log.warning("%s drifted: %s", one.model, one.drift)
+            self._services.alerts.send("model drifted", model=one.model, why=one.drift)
 
     def _refused(self, reason: str) -> None:
         if reason == self._problem:

@@ -35,6 +35,7 @@ class ForecastSeries(StrictModel):
     volatilities are deviations of one minute's return, those of directions the next hour's return,
     both as shares of the price. ``usual`` is the model's median volatility before its release,
     ``evidence`` what is known of its hypothesis, None in a release older than frozen models.
+    ``drift`` says how the errors of its last day drifted; empty where they did not.
     """
 
     symbol: Symbol
@@ -45,6 +46,7 @@ class ForecastSeries(StrictModel):
     proven: bool
     evidence: HypothesisEvidence | None = None
     usual: Annotated[float, Field(gt=0)] | None = None
+    drift: str = ""
     made_at: tuple[int, ...]
     values: tuple[float, ...]
 

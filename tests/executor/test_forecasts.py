@@ -166,6 +166,36 @@ async def test_a_changed_file_is_refused_once_and_counts_as_none(tmp_path: Path)
         assert executor.forecasts.current == forecasts()
 
 
+async def test_a_model_that_drifts_is_alerted_once_also_over_restarts(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    published = tmp_path / "published"
+    published.mkdir()
+    (calm,) = forecasts(proven=False).series
+    why = "the mean error of the last day lies 3.1 × as far off as on calm days"
+
+    def publish(**changes: str) -> None:
+        series = calm.model_copy(update={"drift": why, **changes})
+        write_forecasts(published, forecasts().model_copy(update={"series": (series,)}))
+
+    def said() -> list[dict[str, str]]:
+        return [r.alert for r in caplog.records if r.message == "alert: model drifted"]  # type: ignore[attr-defined]
+
+    publish(drift="")
+    async with executor_on(tmp_path, FakeVenue()) as executor:
+        await executor.forecasts.poll()
+        assert said() == []
+        publish()
+        await executor.forecasts.poll()
+        assert said() == [{"model": "volatility_1h-BTCUSDT", "why": why}]
+    async with executor_on(tmp_path, FakeVenue()) as executor:
+        await executor.forecasts.poll()
+        assert len(said()) == 1
+        publish(model_sha256="b" * 64)  # the next night's model drifts as well
+        await executor.forecasts.poll()
+        assert len(said()) == 2
+
+
 def known(state: State, e_value: float = 1.0) -> HypothesisEvidence:
     return HypothesisEvidence("volatility_1h-1a2b3c4d", state, "the edge decayed", "", e_value, 60)
 

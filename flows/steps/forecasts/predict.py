@@ -136,9 +136,17 @@ def _series(
         proven=bool(card["proven"]),
         evidence=HypothesisEvidence(**known) if known else None,
         usual=usual,
+        drift=drift_of(card),
         made_at=tuple(int(time) for time in times[recent]),
         values=tuple(float(value) for value in values[recent]),
     )
+
+
+def drift_of(card: Mapping[str, Any]) -> str:
+    """Return what the night said of the drift of a model's errors, empty where they are as ever."""
+    verdicts = card.get("verdicts", ())
+    found = (one["text"] for one in verdicts if one["name"] == "drift" and not one["passed"])
+    return next(found, "")
 
 
 def feature_rows(features: pa.Table, names: Sequence[str]) -> tuple[Integers, Floats]:
@@ -171,4 +179,12 @@ def due_at(as_of: datetime) -> datetime:
     return as_of.replace(minute=as_of.minute - as_of.minute % 15, second=0, microsecond=0)
 
 
-__all__ = ["LAG", "ForecastsMade", "due_at", "feature_rows", "make_forecasts", "model_cards"]
+__all__ = [
+    "LAG",
+    "ForecastsMade",
+    "drift_of",
+    "due_at",
+    "feature_rows",
+    "make_forecasts",
+    "model_cards",
+]

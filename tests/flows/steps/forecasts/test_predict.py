@@ -13,7 +13,13 @@ import pytest
 from flows.steps.features.bars import build_bars
 from flows.steps.features.features import build_features, features_known_at, read_features
 from flows.steps.forecasts import predict
-from flows.steps.forecasts.predict import LEAST_ROWS, due_at, feature_rows, make_forecasts
+from flows.steps.forecasts.predict import (
+    LEAST_ROWS,
+    drift_of,
+    due_at,
+    feature_rows,
+    make_forecasts,
+)
 from flows.steps.forecasts.publish import publish_forecasts
 from flows.steps.models.dataset import HORIZON_MS, dataset_of
 from lake.files import sha256_bytes
@@ -141,6 +147,14 @@ def test_a_later_run_repeats_what_an_earlier_one_forecast(published: Lake) -> No
     ours, theirs = early.series[0], late.series[0]
     assert theirs.values[: len(ours.values)] == ours.values
     assert theirs.usual == ours.usual
+
+
+def test_what_the_night_said_of_drift_travels_with_the_forecasts() -> None:
+    calm = {"name": "drift", "passed": True, "text": "the mean lies 0.4 × as far off"}
+    wild = {"name": "drift", "passed": False, "text": "the mean lies 3.1 × as far off"}
+    other = {"name": "leak_alarm", "passed": False, "text": "leaks"}
+    assert drift_of({"verdicts": [other, wild]}) == wild["text"]
+    assert drift_of({"verdicts": [other, calm]}) == drift_of({}) == ""
 
 
 def test_publishing_is_safe_to_repeat(published: Lake) -> None:
