@@ -129,7 +129,7 @@ class MarketChoice:
         from trading.positions.forecasts import RETURN, VOLATILITY
 
         reader = f"{strategy.name} with source=published"
-        wanted = [VOLATILITY] if self.forecasts else []
+        wanted = [VOLATILITY] if self.forecast_use.is_on else []
         wanted += [RETURN] if strategy.reads_forecasts(strategy.resolve(settings)) else []
         if not wanted:
             return columns

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +17,7 @@ from cli.main import main
 from flows.settings import ResearchSettings
 from lake.series import load_candles, load_funding
 from lake.store import Lake
+from lake.tables import FORECASTS
 from tests.flows.candle_lake import SAMPLE, put_checked, put_funding, sample_minutes
 from trading.positions.liquidation import Margin
 from trading.simulation import Costs
@@ -191,3 +193,84 @@ def test_an_own_file_of_a_venue_that_omits_minutes_counts_no_gap(
         monkeypatch, tmp_path, "backtest", "--candles", tmp_path / f"{name}.parquet", *words
     )
     assert found["summary"]["missing_candles"] == (100 if counted else None)
+
+
+@pytest.fixture
+def forecast_lake(tmp_path: Path) -> Path:
+    """Make a lake of ten days with a drawn forecast of return and volatility every quarter hour."""
+    lake, until = Lake(tmp_path / "lake"), START + timedelta(days=10)
+    put_checked(lake, "BTCUSDT", sample_minutes("BTCUSDT", START, until))
+    made = np.arange(int(START.timestamp() * 1000), int(until.timestamp() * 1000), 900_000)
+    random = np.random.default_rng(1)
+    drawn = {
+        "direction_1h": (random.normal(0.0, 0.002, len(made)), None),
+        "volatility_1h": (0.0006 * np.exp(random.normal(0.0, 0.8, len(made))), 0.0006),
+    }
+    for target, (values, usual) in drawn.items():
+        columns = {
+            "made_at": pa.array(made, pa.int64()).cast(pa.timestamp("ms", "UTC")),
+            "value": values,
+            "usual": pa.array([usual] * len(made), pa.float64()),
+        }
+        where = {"venue": "binance_usdm", "symbol": "BTCUSDT", "target": target}
+        lake.write(FORECASTS, pa.table(columns), **where)
+    return lake.root
+
+
+ML = ("--strategy", "ml", "--set", "source=published", "--set", "filters=off")
+
+
+def test_ml_and_the_rules_of_forecasts_read_the_forecasts_of_the_lake(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, forecast_lake: Path
+) -> None:
+    where = ("--symbol", "BTCUSDT", "--lake", forecast_lake, "--set", "signal_tf=15m")
+
+    def results(command: str, *more: object) -> list[dict[str, Any]]:
+        out = tmp_path / "out.json"
+        assert run(monkeypatch, command, *ML, *where, *more, "--json", out) == 0
+        found: list[dict[str, Any]] = json.loads(out.read_text())["results"]
+        return found
+
+    found = results("backtest")[0]
+    assert found["trades"] > 10
+    rules = ("--forecasts", "size,cost_filter=2.5")
+    ruled = results("backtest", *rules)[0]
+    assert 0 < ruled["trades"] < found["trades"]
+    searched = results("search", *rules, "--grid", "least_move=0.001,0.002")
+    assert searched[0]["total_return"] == pytest.approx(ruled["total_return"], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((*ML, "--candles", FILE), "ml with source=published needs the forecasts of a lake"),
+        (
+            ("--strategy", "breakout", "--candles", FILE, "--forecasts", "size"),
+            "--forecasts needs the forecasts of a lake, which a file has not; give --symbol",
+        ),
+        (
+            ("--strategy", "breakout", "--candles", FILE, "--forecasts", "size", "--tick", 0.1),
+            "--forecasts changes nothing in an account simulation",
+        ),
+    ],
+)
+def test_forecasts_that_a_run_cannot_read_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[object, ...],
+    words: str,
+) -> None:
+    assert run(monkeypatch, "backtest", *arguments) != 0
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_lake_without_forecasts_names_the_flow_that_makes_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lake: Path
+) -> None:
+    where = ("--strategy", "breakout", "--symbol", "BTCUSDT", "--lake", lake)
+    assert run(monkeypatch, "backtest", *where, "--forecasts", "size") != 0
+    assert "run `nocturne flow train` first" in capsys.readouterr().err
+    assert run(monkeypatch, "backtest", *where, "--forecasts", "sise") != 0
+    assert "'sise' is no rule; write for example size,stop" in capsys.readouterr().err
+    assert run(monkeypatch, "backtest", *where, "--forecasts", "least_size=0.5") != 0
+    assert "uses no forecast" in capsys.readouterr().err
