@@ -117,6 +117,9 @@ class Bus:
                 self._busy.add(key)
                 event = self._take(key)
                 await self._dispatch(key, event)
+                if event.priority <= Priority.HIGH:
+                    # What it began (the request of an order) goes before the events that wait.
+                    await asyncio.sleep(0)
         finally:
             for task in self._tasks:
                 task.cancel()

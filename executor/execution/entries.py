@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache
+from typing import Any
 
 import orjson
 
@@ -19,7 +21,7 @@ from executor.execution.position_updates import PositionUpdates
 from executor.ledger.records import PositionRow
 from executor.model import ZERO, InstrumentId, OrderKind, OrderState
 from executor.portfolio.portfolio import Holding, Portfolio
-from executor.portfolio.position_state import exit_rules_of
+from executor.portfolio.position_state import KNOWN_SETS, Items, exit_rules_of
 from executor.services import Services
 from executor.strategy.forecasts import ForecastEffect
 from executor.strategy.signal import Signal
@@ -195,7 +197,7 @@ class EntryHandler:
             release_short=signal.release_short,
             key=signal.key,
             bar_time=signal.bar_time,
-            params=orjson.loads(orjson.dumps(dict(signal.params), default=str)),
+            params=_as_stored(tuple(signal.params.items())),
             atr=effect.atr if effect.atr > 0.0 else 0.0,
             high_water=0.0,
             cause=event.id,
@@ -205,3 +207,9 @@ class EntryHandler:
             leverage=self._leverage(signal, effect.swing),
             quote_asset=instrument.quote_asset if instrument is not None else "",
         )
+
+
+@lru_cache(maxsize=KNOWN_SETS)
+def _as_stored(params: Items) -> dict[str, Any]:
+    """Parameters as the ledger gives them back after a restart; nobody changes them."""
+    return dict(orjson.loads(orjson.dumps(dict(params), default=str)))

@@ -12,7 +12,7 @@ from executor.portfolio.portfolio import Portfolio
 from executor.portfolio.position_state import (
     entered_position,
     live_rules_of,
-    strategy_named,
+    sizing_of,
 )
 from executor.risk.pre_trade import EntryRequest, RiskVerdict, check_entry
 from executor.risk.trading_state import TradingState, strategy_is_off
@@ -67,19 +67,17 @@ class EntryCheck:
         if foreign * signal.side < 0:
             return _refused(f"a foreign position of {foreign} stands against it")
         limits = self._services.risk
-        account = replace(self._account.state(signal.symbol), leverage=row.leverage)
-        request = self._request(event, row, allocation.most)
-        request = replace(
-            request,
-            forecast_share=effect.share,
-            size_share=min(request.size_share, effect.evidence),
-        )
+        account = self._account.state(signal.symbol, row.leverage)
+        request = self._request(event, row, allocation.most, effect)
         verdict = check_entry(request, account, limits, instrument)
         if effect.facts is None or verdict.risk is None:
             return verdict
         plain = replace(row, atr=signal.levels.atr or 0.0)
         without = check_entry(
-            self._request(event, plain, allocation.most), account, limits, instrument
+            self._request(event, plain, allocation.most, ForecastEffect()),
+            account,
+            limits,
+            instrument,
         )
         known = replace(
             verdict.risk,
@@ -88,11 +86,12 @@ class EntryCheck:
         )
         return replace(verdict, risk=known)
 
-    def _request(self, event: Event[Signal], row: PositionRow, most: float) -> EntryRequest:
+    def _request(
+        self, event: Event[Signal], row: PositionRow, most: float, effect: ForecastEffect
+    ) -> EntryRequest:
         """The entry with its levels at the decision's price, within ``most`` of the equity."""
         signal = event.payload
-        strategy = strategy_named(signal.strategy)
-        sizing = strategy.sizing(row.params)
+        sizing = sizing_of(signal.strategy, row.params)
         rules = live_rules_of(signal.strategy, row.params, row.leverage)
         position = entered_position(row, rules, signal.price, 1.0)
         planned = 1.0 + sum(addition.weight for addition in rules.additions)
@@ -112,7 +111,8 @@ class EntryCheck:
             risk_distance=_risk_distance(row.atr, sizing.atrs),
             share_limit="ensemble" if share < sizing.share else "max_position_size",
             planned=planned,
-            size_share=signal.size.share,
+            size_share=min(signal.size.share, effect.evidence),
+            forecast_share=effect.share,
             age_s=(self._services.clock.now_ms() - event.time) / 1000,
         )
 

@@ -6,15 +6,23 @@ An instrument is stored as symbol and venue, each in its own column.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import fields
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import orjson
 
 from executor.ledger.records import OrderRow, PositionRow
-from executor.model import OrderState, VenueFill, instrument_id, symbol_of, venue_of
+from executor.model import (
+    InstrumentId,
+    OrderState,
+    VenueFill,
+    instrument_id,
+    symbol_of,
+    venue_of,
+)
 from trading.order_ids import OrderLeg
 
 ORDER_COLUMNS = [field.name for field in fields(OrderRow)] + ["venue"]
@@ -23,15 +31,39 @@ ADD_ORDER = (
     f"insert into orders ({', '.join(ORDER_COLUMNS)})"
     f" values ({', '.join('?' for _ in ORDER_COLUMNS)}) on conflict do nothing"
 )
+ADD_POSITION = (
+    f"insert into positions ({', '.join(POSITION_COLUMNS)})"
+    f" values ({', '.join('?' for _ in POSITION_COLUMNS)})"
+)
 NOTE_SENT = "update orders set status = ? where client_id = ? and status = ?"
+_ORDER_FIELDS = attrgetter(*ORDER_COLUMNS[:-1])
+_POSITION_FIELDS = attrgetter(*POSITION_COLUMNS[:-1])
+_ORDER_SYMBOL, _POSITION_SYMBOL = ORDER_COLUMNS.index("symbol"), POSITION_COLUMNS.index("symbol")
+_PLAIN = frozenset({str, int, float, type(None)})
+"""Types whose values are stored as they are."""
 _DECIMALS = {"quantity", "price", "trigger_price", "filled", "realized_pnl", "fees"}
 _FLAGS = {"reduce_only", "close_position"}
 
 
-def values_of(record: OrderRow | PositionRow, columns: Sequence[str]) -> list[Any]:
-    """The values of a record by column; its instrument is stored as symbol and venue."""
-    apart = {"symbol": symbol_of(record.symbol), "venue": venue_of(record.symbol)}
-    return [apart[name] if name in apart else stored(getattr(record, name)) for name in columns]
+def order_values(order: OrderRow) -> list[Any]:
+    """The values of an order in the order of `ORDER_COLUMNS`."""
+    return _values(_ORDER_FIELDS(order), order.symbol, _ORDER_SYMBOL)
+
+
+def position_values(position: PositionRow) -> list[Any]:
+    """The values of a position in the order of `POSITION_COLUMNS`."""
+    return _values(_POSITION_FIELDS(position), position.symbol, _POSITION_SYMBOL)
+
+
+def _values(fields_of_record: Iterable[Any], symbol: InstrumentId, place: int) -> list[Any]:
+    """The stored values; the instrument becomes the symbol in its place, and the venue at the end.
+
+    An intent passes here between its decision and its request.
+    """
+    values = [value if type(value) in _PLAIN else stored(value) for value in fields_of_record]
+    values[place] = symbol_of(symbol)
+    values.append(venue_of(symbol))
+    return values
 
 
 def stored(value: Any) -> Any:

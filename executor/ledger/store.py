@@ -26,15 +26,17 @@ from executor.ledger.outbox import Outbox
 from executor.ledger.records import OrderRow, PositionRow
 from executor.ledger.rows import (
     ADD_ORDER,
+    ADD_POSITION,
     NOTE_SENT,
     ORDER_COLUMNS,
     POSITION_COLUMNS,
     fill_of,
     order_of,
+    order_values,
     position_of,
+    position_values,
     stored,
     text_of,
-    values_of,
 )
 from executor.ledger.sqlite import SqliteConnection, back_up
 from executor.model import (
@@ -188,7 +190,7 @@ class Ledger:
 
     def add_intent(self, order: OrderRow) -> bool:
         """Record an order before it is sent, durably; False if this (key, leg, n) is taken."""
-        added = self._write(ADD_ORDER, values_of(order, ORDER_COLUMNS)).rowcount == 1
+        added = self._write(ADD_ORDER, order_values(order)).rowcount == 1
         known = None if added else self.order(order.client_id)
         if known is not None and known.status == OrderState.REJECTED:
             names = ("status", "error", "quantity", "trigger_price", "reason", "cause")
@@ -354,12 +356,9 @@ class Ledger:
         # Given here, not by the database: the number must be the same in memory and in the store.
         (last,) = self._db.execute("select coalesce(max(id), 0) from positions").fetchone()
         given = int(last) + 1
-        self._write(
-            f"insert into positions ({', '.join(POSITION_COLUMNS)})"
-            f" values ({', '.join('?' for _ in POSITION_COLUMNS)})",
-            values_of(replace(position, id=given), POSITION_COLUMNS),
-        )
-        return replace(position, id=given)
+        numbered = replace(position, id=given)
+        self._write(ADD_POSITION, position_values(numbered))
+        return numbered
 
     def update_position(self, position_id: int, **changes: Any) -> None:
         """Change columns of a position, durably."""

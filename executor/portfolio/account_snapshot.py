@@ -47,8 +47,11 @@ class AccountSnapshot:
         self._daily_loss = daily_loss
         self._live = live
 
-    def state(self, symbol: InstrumentId) -> AccountState:
-        """The account as an order in ``symbol`` would find it; checks the daily loss, too."""
+    def state(self, symbol: InstrumentId, leverage: int | None = None) -> AccountState:
+        """The account as an order in ``symbol`` would find it; checks the daily loss, too.
+
+        ``leverage`` is that of an entry; None takes the one of the position or the settings.
+        """
         settings = self._services.settings
         slot = self._portfolio.slot(symbol)
         self._daily_loss.roll()
@@ -81,7 +84,7 @@ class AccountSnapshot:
             stopped_for_s=self._stopped_for_s(symbol),
             shocked_for_s=self._live.shocked_for_s(),
             open_bets=self._open_bets(symbol),
-            leverage=self._leverage(symbol),
+            leverage=self._leverage(symbol) if leverage is None else leverage,
             day_limit_reached=self._daily_loss.reached(wallet.asset),
             durable=self._services.ledger.durable,
             live=settings.mode is Mode.LIVE,

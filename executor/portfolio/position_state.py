@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from executor.ledger.records import OrderRow, PositionRow
 from executor.model import ZERO, VenueFill
@@ -28,6 +29,7 @@ from trading.positions.position import (
     ExitRules,
     Position,
 )
+from trading.positions.sizing import Sizing
 from trading.positions.staged_position import Action, StagedEntry, StagedPosition
 from trading.strategies.base import Strategy
 from trading.strategies.own import VARIABLE
@@ -68,34 +70,52 @@ class PositionChange:
     price: float
 
 
-def strategy_named(name: str) -> Strategy:
-    """The strategy of this name, without a look into the user's folder at each entry."""
-    return _strategy(name, os.environ.get(VARIABLE), os.getcwd())  # noqa: PTH109 (a fifth of the time)
+class Named(NamedTuple):
+    """A strategy by what its name means: a strategy of a user's own need not be hashable."""
+
+    name: str
+    folder: str | None
+    working_directory: str
+
+
+def _named(name: str) -> Named:
+    return Named(name, os.environ.get(VARIABLE), os.getcwd())  # noqa: PTH109 (a fifth of the time)
 
 
 @cache
-def _strategy(name: str, _folder: str | None, _working_directory: str) -> Strategy:
-    return get_strategy(name)
+def _strategy(named: Named) -> Strategy:
+    """The strategy, without a look into the user's folder at each entry."""
+    return get_strategy(named.name)
 
 
 def live_rules_of(strategy: str, params: Mapping[str, Value], leverage: int) -> ExitRules:
     """The exits of a live or paper trade; each entry of a release has the same parameters."""
-    return _live_rules(strategy_named(strategy), tuple(params.items()), leverage)
+    return _live_rules(_named(strategy), tuple(params.items()), leverage)
 
 
 @lru_cache(maxsize=KNOWN_SETS)
-def _live_rules(strategy: Strategy, params: Items, leverage: int) -> ExitRules:
-    return strategy.live_rules(dict(params), leverage)
+def _live_rules(named: Named, params: Items, leverage: int) -> ExitRules:
+    return _strategy(named).live_rules(dict(params), leverage)
 
 
 def exit_rules_of(strategy: str, params: Mapping[str, Value]) -> ExitRules:
     """The exits that the parameters themselves describe."""
-    return _exit_rules(strategy_named(strategy), tuple(params.items()))
+    return _exit_rules(_named(strategy), tuple(params.items()))
 
 
 @lru_cache(maxsize=KNOWN_SETS)
-def _exit_rules(strategy: Strategy, params: Items) -> ExitRules:
-    return strategy.exit_rules(dict(params))
+def _exit_rules(named: Named, params: Items) -> ExitRules:
+    return _strategy(named).exit_rules(dict(params))
+
+
+def sizing_of(strategy: str, params: Mapping[str, Value]) -> Sizing:
+    """How much of the account an entry takes."""
+    return _sizing(_named(strategy), tuple(params.items()))
+
+
+@lru_cache(maxsize=KNOWN_SETS)
+def _sizing(named: Named, params: Items) -> Sizing:
+    return _strategy(named).sizing(dict(params))
 
 
 def rules_of(row: PositionRow) -> ExitRules:
@@ -115,7 +135,7 @@ def is_sized_by_risk(row: PositionRow) -> bool:
     """Whether the strategy of a position sizes its entries by their risk."""
     if row.strategy == ADOPTED_STRATEGY:
         return False
-    return strategy_named(row.strategy).sizing(row.params).by_risk
+    return sizing_of(row.strategy, row.params).by_risk
 
 
 def is_staged(row: PositionRow, rules: ExitRules) -> bool:

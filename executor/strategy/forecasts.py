@@ -27,6 +27,7 @@ from trading.errors import ReleaseRefused
 from trading.positions.forecasts import (
     U_LEVERAGE,
     U_STOP,
+    ForecastUse,
     expected_move,
     may_enter,
     range_of,
@@ -64,6 +65,8 @@ class ForecastKeeper:
         self._services = services
         self._seen: tuple[int, int, int] | None = None
         self._problem = ""
+        self._settings = services.settings.forecasts
+        self._rule = self._settings.use
         self.current: Forecasts | None = None
 
     async def poll(self) -> None:
@@ -141,7 +144,7 @@ class ForecastKeeper:
 
     def effect_on(self, signal: Signal) -> ForecastEffect:
         """Return what the settings make of the forecast of an entry's symbol."""
-        use = self._services.settings.forecasts.use
+        use = self._use()
         atr = signal.levels.atr if signal.levels.atr is not None else math.nan
         if not use.is_on:
             return ForecastEffect(1.0, atr, atr)
@@ -159,6 +162,13 @@ class ForecastKeeper:
             facts=_facts(found, missing, share),
             evidence=self._evidence_share(found) if use.stop or use.leverage else 1.0,
         )
+
+    def _use(self) -> ForecastUse:
+        """The rule of the settings, made once for each of them."""
+        settings = self._services.settings.forecasts
+        if settings is not self._settings:
+            self._settings, self._rule = settings, settings.use
+        return self._rule
 
     def _evidence_share(self, found: KnownForecast | None) -> float:
         """Return the share of every limit for an entry whose levels rest on a forecast.

@@ -1,6 +1,7 @@
 """Signed requests to Binance through ccxt's raw endpoints.
 
-It uses ccxt's transport, signing and endpoint table, not its order model, limiter or error classes.
+It uses ccxt's transport, signing (but for orders: see `signing`) and endpoint table, not its order
+model, limiter or error classes.
 Everything that this module raises is a `VenueFaultError`.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 from executor.venues.binance.error_codes import classify
 from executor.venues.binance.masking import masked
 from executor.venues.binance.readable import readable
+from executor.venues.binance.signing import ORDER_ENDPOINTS, OrderSigner, can_sign
 from executor.venues.faults import (
     Banned,
     ClockDrift,
@@ -81,6 +83,7 @@ class BinanceTransport:
                 "options": {"recvWindow": settings.recv_window_ms},
             }
         )
+        self._signer = OrderSigner(self._ccxt, key[1]) if can_sign(key[1]) else None
         self.account_url = account_url
         urls = _rewritten(self._ccxt.urls["api"], settings.rest_url)
         if account_url is not None:
@@ -136,7 +139,7 @@ class BinanceTransport:
             kind = Banned if self._banned else RateLimited
             raise kind(f"{endpoint}: not sent, blocked for {wait:.1f} s", wait)
         try:
-            answer = await getattr(self._ccxt, endpoint)(params)
+            answer = await self._request(endpoint, params)
         except _ErrorAnswerError as error:
             raise self._fault(error) from error
         except asyncio.CancelledError:
@@ -147,6 +150,12 @@ class BinanceTransport:
         if not isinstance(answer, dict | list):
             raise OutcomeUnknown(f"{endpoint}: the answer is not JSON")
         return answer
+
+    async def _request(self, endpoint: str, params: dict[str, Any]) -> Any:
+        if self._signer is None or endpoint not in ORDER_ENDPOINTS:
+            return await getattr(self._ccxt, endpoint)(params)
+        signed = self._signer.sign(endpoint, params)
+        return await self._ccxt.fetch(signed.url, "POST", signed.headers, signed.body)
 
     def _fault(self, error: _ErrorAnswerError) -> VenueFaultError:
         fault = classify(error.status, error.headers, error.body)

@@ -169,3 +169,29 @@ def test_event_ids_tell_runs_apart_and_sort_by_creation() -> None:
     ids = [first(EventType.SYSTEM_STARTED).id, first(EventType.SYSTEM_STARTED).id]
     ids.append(second(EventType.SYSTEM_STARTED).id)
     assert ids == sorted(set(ids))
+
+
+async def test_what_an_urgent_event_begins_goes_before_the_events_that_wait() -> None:
+    bus, _ = new_bus(Witness())
+    seen: list[str] = []
+    tasks = []
+
+    async def request() -> None:
+        seen.append("request")
+
+    def on_signal(_event: Event) -> None:
+        tasks.append(asyncio.create_task(request()))
+
+    def on_candle(event: Event) -> None:
+        seen.append(event.symbol)
+        if event.symbol == "first":
+            bus.publish(make(EventType.SIGNAL_GENERATED, symbol=event.symbol))
+
+    bus.subscribe(EventType.SIGNAL_GENERATED, "entries", on_signal)
+    bus.subscribe(EventType.CANDLE_CLOSED, "strategies", on_candle)
+    for symbol in ("first", "second", "third"):
+        bus.publish(make(EventType.CANDLE_CLOSED, symbol=symbol))
+    async with running(bus):
+        while len(seen) < 4:
+            await asyncio.sleep(0)
+    assert seen == ["first", "request", "second", "third"]
