@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from trading.candles import DAY_MS
 from trading.errors import DataError
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ TABLES = (
     *("orders", "fills", "positions", "events", "equity", "alerts", "received_candles", "meta"),
 )
 CONNECT_S = 5
+_TIMES = {"received_candles": "received_at"}
+"""Columns that say when a row was written, where it is not ``time``."""
 _TYPES = {"bigint": "INTEGER", "double precision": "REAL"}
 """What the file has for a type of PostgreSQL; everything else is text there."""
 
@@ -33,12 +37,14 @@ _TYPES = {"bigint": "INTEGER", "double precision": "REAL"}
 class LedgerSource:
     """A file, or ``postgresql://USER@HOST:PORT/DATABASE`` with the executor's ``account``.
 
-    ``newest`` limits tables to their newest rows, by the name of the table; it is for databases.
+    Both limit what is copied out of a database, by the name of a table: ``newest`` to its newest
+    rows, ``since`` to those from a time on (ms UTC).
     """
 
     where: str
     account: str | None = None
     newest: Mapping[str, int] = field(default_factory=dict)
+    since: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_file(self) -> bool:
@@ -85,6 +91,44 @@ def ledger_version(source: LedgerSource) -> int:
         raise _unreadable(source, error) from error
 
 
+def rows_by_day(source: LedgerSource, columns: Mapping[str, str]) -> dict[str, dict[int, int]]:
+    """Count the rows of tables by the days (since the epoch) of a column of time each.
+
+    A table that the ledger does not have yet has no rows.
+
+    Raises:
+        DataError: there is no such ledger, or the server does not answer.
+    """
+    if source.is_file:
+        with closing(open_ledger(source)) as database:
+            return {
+                table: {
+                    int(day): int(rows) for day, rows in database.execute(_counting(name, table))
+                }
+                for table, name in columns.items()
+                if database.execute(f"pragma table_info({table})").fetchone()
+            }
+    import psycopg
+
+    try:
+        with _connect(source) as server:
+            account = _lease(server, source)[0]
+            counting = {
+                table: _counting(name, f"{SCHEMA}.{table} where executor = %s")
+                for table, name in columns.items()
+            }
+            return {
+                table: {int(day): int(rows) for day, rows in server.execute(query, [account])}
+                for table, query in counting.items()
+            }
+    except psycopg.Error as error:
+        raise _unreadable(source, error) from error
+
+
+def _counting(time: str, rows: str) -> str:
+    return f"select {time} / {DAY_MS} as day, count(*) from {rows} group by 1"
+
+
 def accounts(source: LedgerSource) -> list[str]:
     """Return the accounts whose executors write to a database.
 
@@ -112,7 +156,7 @@ def _copy(source: LedgerSource) -> sqlite3.Connection:
             server.read_only = True
             account = _lease(server, source)[0]
             for table in TABLES:
-                _copy_table(server, memory, table, account, source.newest.get(table))
+                _copy_table(server, memory, table, account, source)
     except psycopg.Error as error:
         memory.close()
         raise _unreadable(source, error) from error
@@ -145,7 +189,7 @@ def _copy_table(
     memory: sqlite3.Connection,
     table: str,
     account: str,
-    newest: int | None,
+    source: LedgerSource,
 ) -> None:
     columns = server.execute(
         "select column_name, data_type from information_schema.columns"
@@ -160,10 +204,12 @@ def _copy_table(
     names = ", ".join(str(name) for name, _ in columns)
     query = f"select {names} from {SCHEMA}.{table} where executor = %s"
     values: list[Any] = [account]
-    if newest is not None:
+    if (since := source.since.get(table)) is not None:
+        query, values = f"{query} and {_TIMES.get(table, 'time')} >= %s", [account, since]
+    if (newest := source.newest.get(table)) is not None:
         time = "open_time" if table == "received_candles" else "time"
         query = f"select * from ({query} order by {time} desc limit %s) newest order by {time}"
-        values = [account, newest]
+        values.append(newest)
     marks = ", ".join("?" for _ in columns)
     rows = server.execute(query, values)
     memory.executemany(f"insert into {table} values ({marks})", rows)

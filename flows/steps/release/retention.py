@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from lake.ledger_database import LedgerSource, open_ledger
 from lake.releases import Pruned, prune
 from lake.store import Lake
-from lake.tables import ORDERS, POSITIONS
+from lake.tables import EVENTS, LEDGER_EQUITY, ORDERS, POSITIONS, RECEIVED_CANDLES
 from trading.errors import DataError
 
 _TABLES = (ORDERS, POSITIONS)
+_NOT_NEEDED = {table.name: 0 for table in (EVENTS, LEDGER_EQUITY, RECEIVED_CANDLES)}
+"""Rows of the large tables that are copied out of a database."""
 
 
 def prune_releases(
@@ -51,7 +54,7 @@ def releases_in_ledger(ledger: LedgerSource) -> set[str]:
     if ledger.is_file and not Path(ledger.where).is_file():
         return set()
     try:
-        with contextlib.closing(open_ledger(ledger)) as source:
+        with contextlib.closing(open_ledger(replace(ledger, newest=_NOT_NEEDED))) as source:
             return {
                 str(row[0])
                 for table in _TABLES

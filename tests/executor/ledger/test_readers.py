@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -148,3 +149,27 @@ def test_a_server_that_does_not_answer_leaves_the_dashboard_its_last_rows(
     with pytest.raises(DataError, match=r"ledger postgresql://127\.0\.0\.1:1/none cannot be read"):
         ledger_version(nowhere)
     assert ledger_version(source) > 0
+
+
+def test_a_later_export_copies_only_what_was_added_out_of_a_database(
+    source: LedgerSource, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, as_of = Lake(tmp_path), datetime(2025, 1, 1, tzinfo=UTC)
+    first = export_ledger(lake, source, as_of=as_of)
+    assert (first.rows["equity"], first.rows["events"]) == (1, 0)
+    day_ms = 86_400_000
+    ledger.add_equity(3 * day_ms, USDT, Decimal(100), Decimal(102), 1)
+    ledger.add_event(EventMaker(1, lambda: 2 * day_ms)(EventType.SYSTEM_STOPPED))
+    ledger.flush()
+    copied = {}
+
+    def noted(limited: LedgerSource) -> sqlite3.Connection:
+        copy = open_ledger(limited)
+        for table in ("equity", "events", "positions"):
+            copied[table] = copy.execute(f"select count(*) from {table}").fetchone()[0]
+        return copy
+
+    monkeypatch.setattr("flows.steps.reporting.export_ledger.open_ledger", noted)
+    export_ledger(lake, source, as_of=as_of)
+    assert copied == {"equity": 1, "events": 1, "positions": 1}, "not the point of before"
+    assert lake.read(LEDGER_EQUITY)["equity"].to_pylist() == [101.5, 102.0]

@@ -100,6 +100,37 @@ def test_a_second_export_changes_nothing(tmp_path: Path, ledger: Path) -> None:
     assert files == {path: path.stat().st_mtime_ns for path in lake.root.rglob("*.parquet")}
 
 
+def test_a_later_export_reads_only_the_days_that_the_lake_lacks(
+    tmp_path: Path, ledger: Path
+) -> None:
+    lake, source = Lake(tmp_path / "lake"), LedgerSource(str(ledger))
+    export_ledger(lake, source, as_of=DAY + timedelta(days=2))
+    again = export_ledger(lake, source, as_of=DAY + timedelta(days=3))
+    counts = {"orders": 1, "fills": 1, "positions": 1}
+    assert again.rows == counts | {"events": 0, "equity": 0, "received_candles": 0}
+    with sqlite3.connect(ledger) as database:
+        late = {"id": "e3", "time": ms(DAY + timedelta(hours=31)), "type": "fill"}
+        insert(database, "events", late)
+        database.execute("update orders set status = 'filled'")
+    database.close()
+    late_one = export_ledger(lake, source, as_of=DAY + timedelta(days=3))
+    assert late_one.rows["events"] == 2, "the day of the late one, and none before it"
+    assert lake.read(EVENTS)["id"].to_pylist() == ["e1", "e2", "e3"]
+    assert lake.read(ORDERS)["status"].to_pylist() == ["filled"]
+
+
+def test_the_day_of_as_of_is_read_again_though_it_has_as_many_rows(
+    tmp_path: Path, ledger: Path
+) -> None:
+    lake, source = Lake(tmp_path / "lake"), LedgerSource(str(ledger))
+    export_ledger(lake, source, as_of=DAY + timedelta(hours=14))
+    with sqlite3.connect(ledger) as database:
+        database.execute("update equity set equity = '9990.5'")
+    database.close()
+    export_ledger(lake, source, as_of=DAY + timedelta(hours=15))
+    assert lake.read(LEDGER_EQUITY)["equity"].to_pylist() == [9990.5]
+
+
 def test_nothing_at_or_after_as_of_is_copied_and_a_later_export_is_not_undone(
     tmp_path: Path, ledger: Path
 ) -> None:
