@@ -28,7 +28,9 @@ ASK_EVERY_S = 60.0
 SAME_WITHIN_MS = 10_000
 """The stream and the list may give a transfer times that differ by so much."""
 KEPT_MS = 3 * DAY_MS
-"""Longer than any list reaches back: what it names again must still be known."""
+"""Longer than a list reaches back: what it names again must still be known."""
+LATE_KEPT_MS = 35 * DAY_MS
+"""The same for what may come late: a withdrawal that is given back is listed for a month."""
 OVERLAP_MS = 5 * MINUTE_MS
 """How far before its newest transfer a list is requested again."""
 
@@ -62,8 +64,6 @@ class Transfers:
         self._portfolio = portfolio
         self._listeners: list[Listener] = []
         self._asked: dict[str, float] = {}
-        self._listed_at: dict[str, int] = {}
-        """Market time (ms) of each venue's last list: what is new was not in the wallet then."""
 
     def subscribe(self, listener: Listener) -> None:
         """Call ``listener`` with each transfer."""
@@ -116,7 +116,8 @@ class Transfers:
         self._asked[venue.name] = time.monotonic()
         for transfer in sorted(listed or (), key=lambda found: found.time):
             self._take_listed(venue.name, transfer)
-        self._listed_at[venue.name] = now
+        # What is new in the next list was not in the wallet now, restarts included.
+        self._services.ledger.set_meta(_listed_name(venue.name), str(now))
 
     def _take_listed(self, venue: str, transfer: Transfer) -> None:
         seen = self._seen(venue)
@@ -129,7 +130,8 @@ class Transfers:
                 self._store(venue, seen)
                 return
         if transfer.late_ms:
-            at_ms = max(at_ms, self._listed_at.get(venue, 0) + 1)
+            listed_at = int(self._services.ledger.meta(_listed_name(venue), "-1"))
+            at_ms = max(at_ms, listed_at + 1)
         new = SeenTransfer(asset, str(amount), at_ms, transfer.id, late_ms=transfer.late_ms)
         self._take(venue, seen, new)
 
@@ -145,6 +147,11 @@ class Transfers:
         return [SeenTransfer(**row) for row in orjson.loads(stored)]
 
     def _store(self, venue: str, seen: list[SeenTransfer]) -> None:
-        since = self._services.clock.now_ms() - KEPT_MS
-        text = orjson.dumps([one for one in seen if one.time >= since]).decode()
-        self._services.ledger.set_meta(f"transfers:{venue}", text)
+        now = self._services.clock.now_ms()
+        kept = [one for one in seen if now - one.time <= (LATE_KEPT_MS if one.late_ms else KEPT_MS)]
+        self._services.ledger.set_meta(f"transfers:{venue}", orjson.dumps(kept).decode())
+
+
+def _listed_name(venue: str) -> str:
+    """Name of the market time (ms) at which a venue's transfers were last listed."""
+    return f"transfers_listed:{venue}"

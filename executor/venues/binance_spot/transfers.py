@@ -2,7 +2,7 @@
 
 Deposits are listed by the time at which the network brought them, up to a day before they are
 credited. Withdrawals are debited with their fee when they are applied for; one that is cancelled,
-rejected or failed within a day is a second transfer, back into the wallet. Transfers between the
+rejected or failed within a month is a second transfer, back into the wallet. Transfers between the
 account's own wallets are listed by kind, one request each.
 """
 
@@ -25,6 +25,8 @@ CREDITED = frozenset({1, 6})
 """States of a deposit that is in the wallet (6: it cannot be withdrawn yet)."""
 GIVEN_BACK = frozenset({1, 3, 5})
 """States of a withdrawal that was cancelled, rejected or failed."""
+HELD_MS = 30 * DAY_MS
+"""A withdrawal may be looked at for weeks before it is given back."""
 SPOT_WALLET = 0
 PAGE = 100
 
@@ -32,18 +34,20 @@ PAGE = 100
 async def transfers_of(call: Call, start_ms: int) -> list[Transfer]:
     """All transfers since ``start_ms``, with deposits that were credited since then.
 
-    Withdrawals of a day before are among them: those that were given back since then.
+    Withdrawals of a day before are among them, and of a month those that were given back.
     """
     kinds = [f"MAIN_{other}" for other in OTHER_WALLETS]
     kinds += [f"{other}_MAIN" for other in OTHER_WALLETS]
     paid_in, paid_out, *moved = await asyncio.gather(
         call("sapiGetCapitalDepositHisrec", startTime=start_ms - DAY_MS),
-        call("sapiGetCapitalWithdrawHistory", startTime=start_ms - DAY_MS),
+        call("sapiGetCapitalWithdrawHistory", startTime=start_ms - HELD_MS),
         *(call("sapiGetAssetTransfer", type=k, startTime=start_ms, size=PAGE) for k in kinds),
     )
     found = [deposit(row) for row in paid_in if int(row["status"]) in CREDITED and _is_spot(row)]
     for row in filter(_is_spot, paid_out):
-        found.append(withdrawal(row))
+        left = withdrawal(row)
+        if left.time >= start_ms - DAY_MS:
+            found.append(left)
         if int(row["status"]) in GIVEN_BACK:
             found.append(given_back(row))
     rows = (row for answer in moved for row in answer.get("rows") or ())

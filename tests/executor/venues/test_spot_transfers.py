@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from executor.builder import Executor
 from executor.model import AccountUpdate, Balance, Transfer, Wallet
-from executor.venues.binance_spot.transfers import transfers_of
+from executor.venues.binance_spot.transfers import HELD_MS, transfers_of
 from tests.executor.fakes import MINUTE, USDT, FakeVenue, executor_on, settled
 from trading.candles import DAY_MS
 
@@ -108,8 +109,24 @@ async def test_each_row_that_changed_the_wallet_is_a_transfer(
 ) -> None:
     assert await transfers_of(lists, NOON - MINUTE) == found
     asked = dict(lists.asked)
-    for name in ("sapiGetCapitalDepositHisrec", "sapiGetCapitalWithdrawHistory"):
-        assert asked[name] == {"startTime": NOON - MINUTE - DAY_MS}, "up to a day later"
+    begin = NOON - MINUTE
+    assert asked["sapiGetCapitalDepositHisrec"] == {"startTime": begin - DAY_MS}, "a day later"
+    assert asked["sapiGetCapitalWithdrawHistory"] == {"startTime": begin - HELD_MS}, "or a month"
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ({}, []),
+        ({"status": 3}, [Transfer(SPOT, Decimal(9), NOON, "back b6ae", late_ms=DAY_MS)]),
+    ],
+    ids=["left long before", "given back weeks later"],
+)
+async def test_of_an_old_withdrawal_only_what_came_back_counts(
+    more: dict[str, Any], found: list[Transfer]
+) -> None:
+    lists = Lists(paid_out=[{**WITHDRAWAL, **more}])
+    assert await transfers_of(lists, NOON + 20 * DAY_MS) == found
 
 
 class Confirming(FakeVenue):
@@ -204,3 +221,39 @@ async def test_a_list_that_names_many_transfers_again_counts_each_once(tmp_path:
         venue.listed = [Transfer(USDT, Decimal(-1), 6 * DAY_MS, "out 250")]
         await executor.transfers.ask_all()
         assert len(executor.transfers._seen(venue.name)) == 1, "the list reaches back no further"
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["running on", "restarted meanwhile"])
+async def test_a_withdrawal_that_comes_back_after_weeks_counts_once_when_it_does(
+    tmp_path: Path, restarted: bool
+) -> None:
+    venue, hour = Rejecting(), 60 * MINUTE
+    out = Transfer(USDT, Decimal(-1_000), hour, "out 1")
+    back = Transfer(USDT, Decimal(1_000), hour, "back 1", late_ms=DAY_MS)
+    async with executor_on(tmp_path, venue, mode="testnet") as executor:
+        executor.services.clock.observe(hour + MINUTE)
+        venue.listed = [out]
+        await executor.transfers.ask_all()
+        executor.services.clock.observe(20 * DAY_MS + hour)
+        executor.daily_loss.check_all()
+        whole = executor.daily_loss.baseline("USDT")
+        executor.services.clock.observe(20 * DAY_MS + 2 * hour)
+        venue.listed = []
+        await executor.transfers.ask_all()
+        if not restarted:
+            await _comes_back(executor, venue, back, whole)
+    if restarted:
+        async with executor_on(tmp_path, venue, mode="testnet") as executor:
+            executor.services.clock.observe(20 * DAY_MS + 3 * hour)
+            await _comes_back(executor, venue, back, whole)
+
+
+async def _comes_back(executor: Executor, venue: Rejecting, back: Transfer, whole: Decimal) -> None:
+    """List a transfer for ten more days; it counts once."""
+    for day in (20, 21, 29):
+        executor.services.clock.observe(day * DAY_MS + 4 * 60 * MINUTE)
+        venue.listed = [back]
+        await executor.transfers.ask_all()
+        if day == 20:
+            assert executor.daily_loss.baseline("USDT") == whole + 1_000
+    assert executor.daily_loss.baseline("USDT") == whole + 1_000
