@@ -38,87 +38,74 @@ from trading.positions.liquidation import (
 )
 from trading.positions.sizing import Sizing
 
+TIMES = (
+    *(0, 10**8 - 1, 10**8, 10**10 - 1, 10**10, 10**11 - 1, 10**11, 10**13 - 1, 10**13),
+    *(10**14 - 1, 10**14, 10**16 - 1, 10**16, 10**17, 9 * 10**18 - 1, 9 * 10**18, -5),
+)
+"""Times on both sides of each border between two units."""
+INTERVALS = ("1s", "1m", "15m", "4h", "1d", "2w", "0m", "m", "", "1x", "-1m", "1.5h", "１m")
+LENGTHS = (0, -1, 1_500, 1_000, 90_000, HOUR_MS, 36 * HOUR_MS, DAY_MS, WEEK_MS, 3 * WEEK_MS)
+PARTS = ("open_time", "open", "high", "low", "close", "volume")
+
 
 def _candles() -> dict[str, Any]:
-    times = [
-        0,
-        10**8 - 1,
-        10**8,
-        10**10 - 1,
-        10**10,
-        10**11 - 1,
-        10**11,
-        10**13 - 1,
-        10**13,
-        10**14 - 1,
-        10**14,
-        10**16 - 1,
-        10**16,
-        10**17,
-        9 * 10**18 - 1,
-        9 * 10**18,
-        -5,
-    ]
+    return _times() | _prices() | _intervals() | _bars() | _made()
+
+
+def _milliseconds(times: list[int]) -> Any:
+    return outcome(lambda: to_milliseconds(np.array(times)).tolist())
+
+
+def _times() -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for time in times:
-        found[f"time {time}"] = outcome(lambda t=time: to_milliseconds(np.array([t])).tolist())
-        both = np.array([time, time + 60_000])
-        found[f"times {time}"] = outcome(lambda b=both: to_milliseconds(b).tolist())
+    for time in TIMES:
+        found[f"time {time}"] = _milliseconds([time])
+        found[f"times {time}"] = _milliseconds([time, time + 60_000])
     for unit, factor in (("us", 10**3), ("ns", 10**6)):
         start = 1_746_000_000_000 * factor
         for more in (60_000 * factor, 1):
-            pair = np.array([start, start + more])
-            found[f"{unit} {more}"] = outcome(lambda p=pair: to_milliseconds(p).tolist())
-    mixed = np.array([1_746_000_000, 1_746_000_060, 1_746_000_120_000])
-    found["mixed"] = outcome(lambda: to_milliseconds(mixed).tolist())
+            found[f"{unit} {more}"] = _milliseconds([start, start + more])
+    found["mixed"] = _milliseconds([1_746_000_000, 1_746_000_060, 1_746_000_120_000])
+    return found
+
+
+def _prices() -> dict[str, Any]:
     columns = (
         np.array([10.0, 10.0, 10.0, 10.0, 12.0, 10.0]),
         np.array([11.0, 9.0, 10.0, 10.5, 11.0, 11.0]),
         np.array([9.0, 8.0, 10.0, 9.5, 9.0, 11.5]),
         np.array([10.0, 8.5, 10.0, 9.4, 10.0, 10.0]),
     )
-    found["impossible"] = impossible_rows(*columns)
-    found["why"] = [
-        describe_impossible(int(r), *columns) for r in np.flatnonzero(found["impossible"])
-    ]
+    impossible = impossible_rows(*columns)
     rounded = [np.float32(100.1), np.float32(100.3), np.float32(99.7), np.float32(100.2)]
     opens, highs, lows, closes = (np.array([float(value)] * 3) for value in rounded)
     highs, lows = highs * [1.0, 1.0 - 1e-7, 0.5], lows * [1.0, 1.0 + 1e-7, 1.5]
     opens[1], closes[1] = highs[0], lows[0]
-    found["enclosing"] = [part.tolist() for part in enclosing(opens, highs, lows, closes)]
-    for name in ("1s", "1m", "15m", "4h", "1d", "2w", "0m", "m", "", "1x", "-1m", "1.5h", "１m"):
+    return {
+        "impossible": impossible,
+        "why": [describe_impossible(int(row), *columns) for row in np.flatnonzero(impossible)],
+        "enclosing": [part.tolist() for part in enclosing(opens, highs, lows, closes)],
+    }
+
+
+def _intervals() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in INTERVALS:
         found[f"interval {name}"] = outcome(lambda n=name: interval_ms(n))
-    for length in (
-        0,
-        -1,
-        1_500,
-        1_000,
-        90_000,
-        HOUR_MS,
-        36 * HOUR_MS,
-        DAY_MS,
-        WEEK_MS,
-        3 * WEEK_MS,
-    ):
+    for length in LENGTHS:
         found[f"length {length}"] = outcome(lambda n=length: interval_name(n))
         found[f"start of {length}"] = first_start(length) if length > 0 else 0
+    return found
+
+
+def _bars() -> dict[str, Any]:
+    found: dict[str, Any] = {}
     series = coarse("ETHUSDT", 6_000, 3_000, 0.5)
     for length in (5 * MINUTE_MS, HOUR_MS, DAY_MS, WEEK_MS):
         bars = series.higher(length)
-        found[f"higher {length}"] = [
-            len(bars),
-            bars.open_time,
-            bars.open,
-            bars.high,
-            bars.low,
-            bars.close,
-            bars.volume,
-        ]
-    begins = series.rows(int(-series.open_time[0] // MINUTE_MS % 60), 3_000)
-    found["higher from the hour"] = [
-        len(begins.higher(HOUR_MS)),
-        int(begins.higher(HOUR_MS).open_time[0]),
-    ]
+        found[f"higher {length}"] = [len(bars), *(getattr(bars, part) for part in PARTS)]
+    begins = series.rows(int(-series.open_time[0] // MINUTE_MS % 60), 3_000).higher(HOUR_MS)
+    found["higher from the hour"] = [len(begins), int(begins.open_time[0])]
     middle = int(series.open_time[50])
     found["slices"] = [
         len(series.slice()),
@@ -128,23 +115,26 @@ def _candles() -> dict[str, Any]:
         len(series.slice(middle, middle + MINUTE_MS)),
     ]
     found["candle"] = series.candle(50)
-    one = [100.0]
-    for name, made in {
-        "one": lambda: CandleColumns.of([5], one, one, one, one).interval_ms,
-        "spaced": lambda: CandleColumns.of([5, 9, 12], *[one * 3] * 4).interval_ms,
-        "equal times": lambda: CandleColumns.of([5, 5], *[one * 2] * 4, interval_ms=1),
-        "falling times": lambda: CandleColumns.of([5, 7, 6], *[one * 3] * 4, interval_ms=1),
-        "lengths": lambda: CandleColumns.of([5, 6], *[one] * 4),
-        "interval": lambda: CandleColumns.of([5, 6], *[one * 2] * 4, interval_ms=0),
-        "price of 0": lambda: CandleColumns.of([5, 6], one * 2, one * 2, [1.0, 0.0], one * 2),
-        "price below 1": lambda: CandleColumns.of([5], [0.5], [0.5], [0.5], [0.5]).candle(0),
-        "infinite": lambda: CandleColumns.of([5, 6], one * 2, [1.0, np.inf], one * 2, one * 2),
+    return found
+
+
+def _made() -> dict[str, Any]:
+    one, of = [100.0], CandleColumns.of
+    made: dict[str, Callable[[], Any]] = {
+        "one": lambda: of([5], one, one, one, one).interval_ms,
+        "spaced": lambda: of([5, 9, 12], *[one * 3] * 4).interval_ms,
+        "equal times": lambda: of([5, 5], *[one * 2] * 4, interval_ms=1),
+        "falling times": lambda: of([5, 7, 6], *[one * 3] * 4, interval_ms=1),
+        "lengths": lambda: of([5, 6], *[one] * 4),
+        "interval": lambda: of([5, 6], *[one * 2] * 4, interval_ms=0),
+        "price of 0": lambda: of([5, 6], one * 2, one * 2, [1.0, 0.0], one * 2),
+        "price below 1": lambda: of([5], [0.5], [0.5], [0.5], [0.5]).candle(0),
+        "infinite": lambda: of([5, 6], one * 2, [1.0, np.inf], one * 2, one * 2),
         "symbol": lambda: check_symbol("A" * 40),
         "long symbol": lambda: check_symbol("A" * 41),
         "no symbol": lambda: check_symbol("btc"),
-    }.items():
-        found[name] = outcome(made)
-    return found
+    }
+    return {name: outcome(call) for name, call in made.items()}
 
 
 def _correlations() -> dict[str, Any]:
