@@ -16,6 +16,7 @@ import pytest
 
 from flows.settings import ResearchSettings
 from flows.steps.evidence.hypotheses import Look
+from flows.steps.evidence.live_day import read_live_day
 from flows.steps.evidence.parity import compare_day
 from flows.steps.evidence.parity_table import ParityResult, differences_by_day
 from flows.steps.reporting.export_ledger import export_ledger
@@ -294,3 +295,67 @@ def test_minutes_that_nobody_knows_are_not_compared(ledger: Path) -> None:
     found = compared(ledger)
     assert found.differences == ()
     assert {row["what"] for row in found.rows if row["verdict"] == "not compared"} == {"subject"}
+
+
+def first_trade(found: ParityResult) -> dict[str, object]:
+    """The first trade of a day."""
+    return next(row for row in found.rows if row["what"] == "trade")
+
+
+def test_a_trade_whose_stop_followed_a_forecast_is_not_compared(ledger: Path) -> None:
+    before = compared(ledger)
+    number = first_trade(before)["position_id"]
+    change(ledger, "update positions set atr = atr + 12.5 where id = ?", number)
+    found = compared(ledger)
+    assert found.differences == ()
+    assert found.count("not compared", "trade") == 1
+    row = first_trade(found)
+    assert (row["position_id"], row["verdict"]) == (number, "not compared")
+    assert str(row["reason"]).startswith("its levels follow a forecast: a range of ")
+    assert found.count("equal", "trade") == before.count("equal", "trade") - 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "compares"),
+    [
+        ({"changes": {"strategies.set.beat.stop_loss": ["0.03", "none"]}}, False),
+        ({"overrides": {"strategies.set.beat.leave": "3"}}, False),
+        ({"changes": {"strategies.set.other.stop_loss": ["0.03", "none"]}}, True),
+    ],
+)
+def test_a_trade_that_began_under_settings_that_ended_is_not_compared(
+    ledger: Path, settings: dict[str, object], compares: bool
+) -> None:
+    number = first_trade(compared(ledger))["position_id"]
+    begun = DAY - timedelta(days=70)
+    sql = "update positions set bar_time = ?, opened_at = ? where id = ?"
+    moments = [int((begun + timedelta(minutes=minute)).timestamp() * 1000) for minute in (0, 1)]
+    change(ledger, sql, *moments, number)
+    event(ledger, "0000-000000b", begun + timedelta(days=20), "config_changed", settings)
+    row = first_trade(compared(ledger))
+    assert row["position_id"] == number
+    assert row["verdict"] == "not compared"
+    why = str(row["reason"])
+    assert ("minutes of the trade" in why) if compares else ("for a part of the trade" in why)
+
+
+def test_a_position_of_any_age_has_its_orders_and_trades(ledger: Path) -> None:
+    number = first_trade(compared(ledger))["position_id"]
+    begun = int((DAY - timedelta(days=90)).timestamp() * 1000)
+    for sql in (
+        "update positions set bar_time = ?, opened_at = ? where id = ?",
+        "update fills set time = ? where client_id = ?",
+        "update orders set created_at = ? where client_id = ?",
+    ):
+        with closing(sqlite3.connect(ledger)) as database:
+            entry = database.execute(
+                "select client_id from orders where leg = 'en' and position_id = ?", (number,)
+            ).fetchone()[0]
+        values = (begun, begun, number) if "positions" in sql else (begun, entry)
+        change(ledger, sql, *values)
+    lake = Lake(ledger.parent)
+    export_ledger(lake, LedgerSource(str(ledger)), as_of=LATER)
+    live = read_live_day(lake, DAY, LATER, 30)
+    assert number in {row["id"] for row in live.positions}
+    assert entry in live.orders
+    assert entry in {fill["client_id"] for fill in live.fills[int(str(number))]}

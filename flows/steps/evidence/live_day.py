@@ -21,7 +21,6 @@ Row = Mapping[str, Any]
 ADOPTED = "adopted"
 RELEASE_SOUGHT_DAYS = 40
 """How far back the change to the release in use is looked for."""
-LONGEST_POSITION_DAYS = 60
 REPLACED = "strategies.set."
 """Settings with this prefix replace a strategy's parameters of the release."""
 OF_SETTINGS = ("system_started", "config_changed")
@@ -80,11 +79,10 @@ def read_live_day(lake: Lake, begin: datetime, as_of: datetime, history_days: in
     begin_ms = _ms(begin)
     end_ms = begin_ms + DAY_MS
     events = _events(lake, begin, as_of)
-    positions = [
-        row
-        for row in _rows(lake, POSITIONS, begin, as_of, LONGEST_POSITION_DAYS)
-        if row.get("closed_at") is None or _ms(row["closed_at"]) >= begin_ms
-    ]
+    positions = _positions(lake, begin, as_of)
+    # However long ago the oldest of them was opened.
+    oldest = min((_ms(row["bar_time"]) for row in positions), default=begin_ms)
+    days = max(0, -((oldest - begin_ms) // DAY_MS))
     return LiveDay(
         begin_ms=begin_ms,
         end_ms=end_ms,
@@ -93,16 +91,60 @@ def read_live_day(lake: Lake, begin: datetime, as_of: datetime, history_days: in
         replaced=_replaced(events, begin_ms, end_ms),
         signals=_signals(events, begin_ms, end_ms),
         positions=[row for row in positions if _ms(row["opened_at"]) < end_ms],
-        orders={
-            row["client_id"]: row
-            for row in _rows(lake, ORDERS, begin, as_of, LONGEST_POSITION_DAYS)
-        },
-        fills=_fills(lake, begin, as_of, {row["id"] for row in positions}),
+        orders={row["client_id"]: row for row in _rows(lake, ORDERS, begin, as_of, days)},
+        fills=_fills(lake, begin, as_of, days, {row["id"] for row in positions}),
     )
 
 
 def _ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
+
+
+def _positions(lake: Lake, begin: datetime, as_of: datetime) -> list[Row]:
+    """Positions that were open on the day or closed on it or later, of whatever age."""
+    last = f"{begin + timedelta(days=1):%Y-%m-%d}"
+    found: list[Row] = []
+    for partition in lake.partitions(POSITIONS):
+        if partition.values["day"] <= last:
+            read = lake.read_partition(partition, as_of)
+            closed = read["closed_at"]
+            still = pc.or_kleene(pc.is_null(closed), pc.greater_equal(closed, begin))
+            found += read.filter(still).to_pylist()
+    return found
+
+
+def trade_doubt(lake: Lake, position: Row, as_of: datetime) -> str:
+    """Why the research code cannot trade a closed position again; empty where it can.
+
+    It has one set of parameters for the whole trade, and the ATR of the candle: not settings that
+    replaced parameters of the release for a part of it, nor the range that a forecast gave.
+    """
+    opened, closed, strategy = (
+        _ms(position["bar_time"]),
+        position["closed_at"],
+        position["strategy"],
+    )
+    replaced: set[str] = set()
+    for partition in lake.partitions(EVENTS):
+        day = partition.values["day"]
+        if not f"{position['bar_time']:%Y-%m-%d}" <= day <= f"{closed:%Y-%m-%d}":
+            continue
+        read = lake.read_partition(partition, as_of)
+        wanted = pa.array(["config_changed", "signal_generated"], read["type"].type)
+        for event in read.filter(pc.is_in(read["type"], wanted)).to_pylist():
+            data = json.loads(event["data"])
+            if event["type"] == "config_changed" and opened <= _ms(event["time"]) <= _ms(closed):
+                changed = {**data.get("overrides", {}), **data.get("changes", {})}
+                names = [name.removeprefix(REPLACED).partition(".") for name in changed]
+                replaced |= {parameter for own, _, parameter in names if own == strategy}
+            elif event["id"] == position["cause"]:
+                replaced |= set(data.get("overrides", {}))
+                known, used = data.get("atr") or 0.0, position["atr"]
+                if used != known:
+                    return f"its levels follow a forecast: a range of {used:g}, {known:g} by ATR"
+    if replaced:
+        return f"the settings replaced {', '.join(sorted(replaced))} for a part of the trade"
+    return ""
 
 
 def _rows(lake: Lake, table: Any, begin: datetime, as_of: datetime, days: int) -> list[Row]:
@@ -217,10 +259,12 @@ def _signals(events: Sequence[Row], begin_ms: int, end_ms: int) -> list[tuple[Su
     return found
 
 
-def _fills(lake: Lake, begin: datetime, as_of: datetime, wanted: set[int]) -> dict[int, list[Row]]:
+def _fills(
+    lake: Lake, begin: datetime, as_of: datetime, days: int, wanted: set[int]
+) -> dict[int, list[Row]]:
     """Fills by position, oldest first; ids of trades count where times are equal."""
     found: dict[int, list[Row]] = {}
-    for row in _rows(lake, FILLS, begin, as_of, LONGEST_POSITION_DAYS):
+    for row in _rows(lake, FILLS, begin, as_of, days):
         if row.get("position_id") in wanted:
             found.setdefault(row["position_id"], []).append(row)
     for own in found.values():

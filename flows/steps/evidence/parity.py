@@ -18,7 +18,15 @@ import numpy as np
 from flows.settings import ResearchSettings
 from flows.steps.data.candles import start_compiling
 from flows.steps.data.funding import load_funding
-from flows.steps.evidence.live_day import ADOPTED, LiveDay, Row, Stint, Subject, read_live_day
+from flows.steps.evidence.live_day import (
+    ADOPTED,
+    LiveDay,
+    Row,
+    Stint,
+    Subject,
+    read_live_day,
+    trade_doubt,
+)
 from flows.steps.evidence.parity_candles import contiguous, has_hole, series_of
 from flows.steps.evidence.parity_table import (
     ParityResult,
@@ -153,7 +161,11 @@ def _compare_subject(
     funding = load_funding(lake, subject.venue, subject.symbol, as_of)
     for position in _closed(live):
         if _subject_of(position) == subject:
-            yield _compare_trade(live, position, candles, funding, settings)
+            if doubt := trade_doubt(lake, position, as_of):
+                bar_time = _ms(position["bar_time"])
+                yield _row(subject, "trade", bar_time, "not compared", doubt) | _names(position)
+            else:
+                yield _compare_trade(live, position, candles, funding, settings)
 
 
 def _compare_decisions(
@@ -213,16 +225,9 @@ def _expected(live: LiveDay, plan: SubjectPlan, candles: CandleColumns) -> list[
     due = heard.due(begin, end)
     if not due:
         return []
-    needed = Setup.of(strategy, plan.params, MINUTE_MS).history_needed()
-    span_ms = max(length * bars for length, bars in needed.items())
     series = contiguous(candles, min(due), max(due))
-    first = int(series.open_time[0]) if len(series) else min(due)
-    if min(due) - first < span_ms:
-        raise NocturneError(
-            f"{subject.strategy} needs {span_ms / DAY_MS:.3g} days of candles before the day, and"
-            f" {max(0, min(due) - first) / DAY_MS:.3g} are known without a hole;"
-            " run nocturne download"
-        )
+    if missing := _history_missing(subject.strategy, plan.params, series, min(due)):
+        raise NocturneError(missing)
     if has_hole(series):
         raise NocturneError("minutes of the day are not known; run nocturne download")
     stream = decide(strategy, series, plan.params)
@@ -238,6 +243,21 @@ def _expected(live: LiveDay, plan: SubjectPlan, candles: CandleColumns) -> list[
         elif (why := _exit_doubt(live, plan, made)) is not None:
             found.append(replace(made, unheard=why or _killed(stint, made)))
     return found
+
+
+def _history_missing(
+    name: str, params: Mapping[str, Any], series: CandleColumns, moment: int
+) -> str:
+    """Why a strategy cannot decide at ``moment``; empty where it knows enough candles before."""
+    needed = Setup.of(get_strategy(name), params, MINUTE_MS).history_needed()
+    span_ms = max(length * bars for length, bars in needed.items())
+    known_ms = max(0, moment - int(series.open_time[0])) if len(series) else 0
+    if known_ms >= span_ms:
+        return ""
+    return (
+        f"{name} needs {span_ms / DAY_MS:.3g} days of candles before the day, and"
+        f" {known_ms / DAY_MS:.3g} are known without a hole; run nocturne download"
+    )
 
 
 def _replayed_decision(time: int, out: Any, close: float, side: int) -> MadeDecision:
@@ -307,11 +327,16 @@ def _compare_trade(
     settings: ResearchSettings,
 ) -> dict[str, Any]:
     subject, bar_time = _subject_of(position), _ms(position["bar_time"])
-    if has_hole(candles.slice(bar_time, _ms(position["closed_at"]))):
+    during = candles.slice(bar_time, _ms(position["closed_at"]))
+    series = contiguous(candles, bar_time, int(candles.open_time[-1])) if len(during) else during
+    if not len(during) or during.open_time[0] != bar_time or has_hole(during):
         why = "minutes of the trade are not known; run nocturne download"
+    else:
+        params = get_strategy(subject.strategy).resolve(_params(position))
+        why = _history_missing(subject.strategy, params, series, bar_time)
+    if why:
         return _row(subject, "trade", bar_time, "not compared", why) | _names(position)
     own = live_trade(position, live.fills[position["id"]], live.orders, candles, funding)
-    series = contiguous(candles, bar_time, int(candles.open_time[-1]))
     made = replayed_trade(position, own, series, funding, settings.fee_bps)
     text = f"{own.ended}, {len(own.fills)} fills"
     if made is None:
