@@ -9,8 +9,6 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from ccxt.async_support.binance import binance
-
 from executor.model import (
     ZERO,
     Balance,
@@ -26,6 +24,7 @@ from executor.model import (
     VenuePosition,
     symbol_of,
 )
+from executor.venues.binance.ccxt_class import ccxt_class
 from executor.venues.binance.client import BinanceClient, MarketCalls, unlisted
 from executor.venues.binance.readable import readable
 from executor.venues.binance.values import decimal_of
@@ -53,7 +52,7 @@ class BinanceSpot(BinanceClient):
     capabilities = CAPABILITIES
 
     market = MarketCalls(
-        client=binance,
+        client=ccxt_class("binance"),
         account_urls=dict(HOSTS.account_urls),
         weight_a_minute=6_000,
         time="publicGetTime",

@@ -12,8 +12,6 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from ccxt.async_support.binanceusdm import binanceusdm
-
 from executor.model import (
     Balance,
     Capabilities,
@@ -28,6 +26,7 @@ from executor.model import (
     VenuePosition,
     symbol_of,
 )
+from executor.venues.binance.ccxt_class import ccxt_class
 from executor.venues.binance.client import BinanceClient, MarketCalls, unlisted
 from executor.venues.binance.readable import readable
 from executor.venues.binance_usdm import parse
@@ -52,7 +51,7 @@ class BinanceUsdm(BinanceClient):
     capabilities = CAPABILITIES
 
     market = MarketCalls(
-        client=binanceusdm,
+        client=ccxt_class("binanceusdm"),
         account_urls=dict(HOSTS.account_urls),
         weight_a_minute=2_400,
         time="fapiPublicGetTime",
