@@ -85,12 +85,21 @@ async def test_f17_what_the_exchange_closes_halts_its_symbol(tmp_path: Path, kin
 
 
 @pytest.mark.slow
-async def test_f18_what_somebody_else_buys_is_not_ours(tmp_path: Path) -> None:
-    outcome = await struck(
-        tmp_path, while_open("foreign_order", symbol="ETHUSDT", side="BUY", quantity="0.05")
-    )
+@pytest.mark.parametrize(
+    ("venue", "left"),
+    [
+        ("usdm", ["I4: ETHUSDT: the executor holds 0, the exchange 0.050"]),
+        # A balance of an asset beside ours is nobody's position.
+        ("spot", []),
+    ],
+)
+async def test_f18_what_somebody_else_buys_is_not_ours(
+    tmp_path: Path, venue: str, left: list[str]
+) -> None:
+    bought = {"symbol": "ETHUSDT", "side": "BUY", "quantity": "0.05", "venue": venue}
+    outcome = await struck(tmp_path, while_open("foreign_order", **bought))
     # Theirs stays at the exchange; the executor has never held it.
-    assert outcome.violations() == ["I4: ETHUSDT: the executor holds 0, the exchange 0.050"]
+    assert outcome.violations() == left
     assert outcome.ends() == TAKEN
     assert len(outcome.events("symbol_halted")) == 1
 

@@ -99,12 +99,21 @@ async def test_f21_a_candle_that_is_no_number_is_fetched_instead(tmp_path: Path)
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("field", "value"), [("o.X", '"NEW_STATUS"'), ("o.l", '"abc"'), ("o.ap", "")]
+    ("venue", "event", "field", "value"),
+    [
+        ("usdm", "ORDER_TRADE_UPDATE", "o.X", '"NEW_STATUS"'),
+        ("usdm", "ORDER_TRADE_UPDATE", "o.l", '"abc"'),
+        ("usdm", "ORDER_TRADE_UPDATE", "o.ap", ""),
+        ("spot", "executionReport", "X", '"NEW_STATUS"'),
+        ("spot", "executionReport", "l", '"abc"'),
+        ("spot", "executionReport", "z", ""),
+    ],
 )
 async def test_f21_an_event_that_cannot_be_read_is_requested(
-    tmp_path: Path, field: str, value: str
+    tmp_path: Path, venue: str, event: str, field: str, value: str
 ) -> None:
-    await held(tmp_path, before_entry("alter_user", field=field, value=value, count=3))
+    altered = {"field": field, "value": value, "venue": venue, "path": event, "count": 3}
+    await held(tmp_path, before_entry("alter_user", **altered))
 
 
 @pytest.mark.slow
