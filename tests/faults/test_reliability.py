@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +100,16 @@ def test_rounds_that_were_repeated_and_all_kills_together_are_named(
     assert text.count("Commit of the executor: 1a2b3c4d.\n") == 1
     assert "Commit" not in text.partition("Seeds run again")[0]
     assert text.count("Seeds run again: 4. Kills: 5.\nFailures: 0.\nLoad (median): 3.5 on 2") == 1
+
+
+def test_every_fault_of_the_table_has_its_drills() -> None:
+    text = (ROOT / "docs" / "testing.md").read_text().partition("## Faults by venue")[2]
+    rows = [line for line in text.splitlines() if line.startswith("| F")]
+    assert {int(row[3:].split()[0]) for row in rows} == set(range(1, 27))
+    for row in rows:
+        number, drills = row[2:].split()[0].lower(), row.split("|")[4]
+        for name in re.findall(r"test_\w+\.py", drills):
+            found = re.findall(rf"def (test_{number}_\w+)", (HERE / name).read_text())
+            assert found != [], f"{name} has no drill of {number}"
+            begins = [part for part in re.findall(r"`(test_f\w+?)_?…`", drills)]
+            assert not begins or any(f.startswith(b) for f in found for b in begins), row

@@ -113,8 +113,11 @@ async def test_f6_a_closed_window_is_waited_for_and_never_becomes_a_ban(tmp_path
 
 
 @pytest.mark.slow
-async def test_f7_during_a_ban_the_stops_hold_and_nothing_is_requested(tmp_path: Path) -> None:
-    fault = while_open("ban", seconds=4.0)
+@pytest.mark.parametrize("venue", ["usdm", "spot"])
+async def test_f7_during_a_ban_the_stops_hold_and_nothing_is_requested(
+    tmp_path: Path, venue: str
+) -> None:
+    fault = while_open("ban", seconds=4.0, venue=venue)
     outcome = await hold(tmp_path, Drill((fault,), extra="[timing]\nreconcile_s = 0.5\n"))
     # The one answer of the ban itself: nobody asked again before its end.
     assert outcome.violations() == ["I8: 1 requests were banned"]

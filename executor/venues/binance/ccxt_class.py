@@ -40,15 +40,17 @@ def _import_alone(module: str) -> None:
                 raise ImportError(f"{package} is not installed")
             sys.modules[package] = module_from_spec(spec)
             if package == "ccxt":
-                # What its modules import from the package itself.
-                shell = vars(sys.modules[package])
-                shell |= _public(import_module("ccxt.base.errors"))
-                shell["Exchange"] = import_module("ccxt.base.exchange").Exchange
+                _fill(vars(sys.modules[package]))
         import_module(module)
     finally:
         for package in PACKAGES:
             sys.modules.pop(package, None)
 
 
-def _public(module: Any) -> dict[str, Any]:
-    return {name: value for name, value in vars(module).items() if not name.startswith("_")}
+def _fill(shell: dict[str, Any]) -> None:
+    """Add what ccxt's modules import from the package itself."""
+    from ccxt.base import errors
+    from ccxt.base.exchange import Exchange
+
+    shell |= {name: kind for name, kind in vars(errors).items() if not name.startswith("_")}
+    shell["Exchange"] = Exchange
