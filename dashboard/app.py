@@ -179,10 +179,9 @@ class Dashboard:
         parts = path.split("/")
         if kind is None or ".." in parts or not folder.joinpath(*parts).is_file():
             return Response(status_code=404)
-        body = folder.joinpath(*parts).read_bytes()
         if "gzip" not in request.headers.get("accept-encoding", ""):
-            return Response(body, media_type=kind)
-        return Response(_packed(body), media_type=kind, headers={"content-encoding": "gzip"})
+            return Response(folder.joinpath(*parts).read_bytes(), media_type=kind)
+        return Response(_packed(path), media_type=kind, headers={"content-encoding": "gzip"})
 
     async def _follow(self, socket: WebSocket, page: str = "") -> None:
         await socket.accept()
@@ -206,9 +205,9 @@ class Dashboard:
 
 
 @lru_cache(maxsize=64)
-def _packed(body: bytes) -> bytes:
+def _packed(path: str) -> bytes:
     """Compress a file of `web/`; it has no secret that its length could tell."""
-    return gzip.compress(body, mtime=0)
+    return gzip.compress(resources.files("web").joinpath(*path.split("/")).read_bytes(), mtime=0)
 
 
 async def _form(request: Request) -> dict[str, str]:
