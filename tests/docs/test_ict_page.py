@@ -31,6 +31,7 @@ def test_the_conservative_strategy_trades_least_and_the_aggressive_one_most() ->
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(420)
 def test_the_script_counts_a_folder_of_candles(tmp_path: Path) -> None:
     pq.write_table(pq.read_table(SAMPLE).slice(0, 20_160), tmp_path / "BTCUSDT.parquet")
     script = ROOT / "scripts" / "ict_counts.py"
@@ -38,7 +39,7 @@ def test_the_script_counts_a_folder_of_candles(tmp_path: Path) -> None:
         [sys.executable, str(script), str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=400,
         check=True,
     )
     assert list(numbers_of(done.stdout)) == ["ict_conservative", "ict_mixed", "ict_aggressive"]
