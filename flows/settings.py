@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -173,6 +174,24 @@ class ParitySettings(BaseModel):
     band: float = Field(default=0.005, gt=0, le=1)
 
 
+class ReportSettings(BaseModel):
+    """How the report and the pages of ``--html`` read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    language: Literal["en", "ko"] = "en"
+    timezone: str = Field(default="UTC", description="of every time that is shown")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("not a time zone; write one such as Asia/Seoul or UTC") from error
+        return name
+
+
 class TrainingSettings(BaseModel):
     """How much the models learn from; see `docs/learning.md`.
 
@@ -262,6 +281,7 @@ class ResearchSettings(BaseSettings):
     workers: int = Field(default=0, ge=0, le=256, description="steps at a time; 0 = one per core")
     runner: RunnerSettings = RunnerSettings()
     retention: RetentionSettings = RetentionSettings()
+    report: ReportSettings = ReportSettings()
     parity: ParitySettings = ParitySettings()
     universe_size: int = Field(default=150, ge=1, le=1000)
     summary_url: str = Field(

@@ -300,10 +300,18 @@ def _report(
     unusable: Sequence[tuple[str, str]],
     days: int,
 ) -> str:
+    from flows.report.language import Locale
     from flows.steps.reporting.report import build_report
 
-    lake, as_of = request.lake, request.as_of
-    found = build_report(lake, as_of=as_of, release_id=release_id, unusable=unusable, days=days)
+    chosen = request.settings.report
+    found = build_report(
+        request.lake,
+        as_of=request.as_of,
+        release_id=release_id,
+        unusable=unusable,
+        days=days,
+        chosen=Locale(chosen.language, chosen.timezone),
+    )
     return str(found.path)
 
 

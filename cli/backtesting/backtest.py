@@ -144,10 +144,11 @@ def backtest(
 def _run(options: BacktestOptions, json_out: str | None) -> None:
     from cli.backtesting.results import STDOUT, check_output, write_json
     from cli.inputs.strategy_choice import ENSEMBLE, is_maker
+    from cli.pages.html_file import check_page
 
     check_output("--json", json_out)
     check_output("--trades", options.trades_out)
-    check_output("--html", options.html_out)
+    check_page(options.html_out)
     _refuse_page(options)
     if is_maker(options.strategy, options.preset):
         document, text = _run_maker(options)

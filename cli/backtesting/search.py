@@ -202,14 +202,14 @@ def search(
 
 
 def _run(options: SearchOptions, output: Output) -> None:
-    from cli.backtesting.results import check_output
     from cli.inputs.strategy_choice import ENSEMBLE, is_maker
+    from cli.pages.html_file import check_page
     from trading.errors import ParameterError
 
     maker = is_maker(options.strategy, options.preset)
     if output.html_out is not None and (maker or options.strategy == ENSEMBLE):
         raise ParameterError("--html shows a strategy's search; take neither maker nor ensemble")
-    check_output("--html", output.html_out)
+    check_page(output.html_out)
     if maker:
         from cli.backtesting.maker_search import run_maker_search
 

@@ -13,6 +13,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from flows.report.formats import MONTHS
+from flows.report.language import ENGLISH, current, tr, zone_name
+
 STYLES = ("style/tokens.css", "vendor/uplot/uplot.css", "style/page.css")
 SCRIPTS = (
     "vendor/lightweight-charts/lightweight-charts.js",
@@ -25,6 +28,30 @@ SCRIPTS = (
     "page/theme.js",
     "page/tables.js",
 )
+SCRIPT_WORDS = (
+    "long",
+    "short",
+    "chosen",
+    "on the plateau",
+    "fair value gap",
+    "order block",
+    "liquidity",
+    "bullish",
+    "bearish",
+    "buy-side",
+    "sell-side",
+    "{name} {price}",
+    "{name} {low} to {high}",
+    "O",
+    "H",
+    "L",
+    "C",
+    "{day} {month}",
+    *MONTHS,
+    "Show all {count}",
+    "Filter rows",
+)
+"""What the scripts of `web/` say; a test compares it with them."""
 UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 """What could end a data block of HTML, or a line of a script."""
 
@@ -75,4 +102,9 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["data"] = data_block
-    return environment.get_template(template).render(assets=assets(), **values)
+    environment.globals |= {"tr": tr, "zone_name": zone_name}
+    locale = current()
+    words = {} if locale.language == ENGLISH else {word: tr(word) for word in SCRIPT_WORDS}
+    return environment.get_template(template).render(
+        assets=assets(), locale=locale, words=words, **values
+    )

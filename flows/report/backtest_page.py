@@ -19,6 +19,7 @@ from flows.report.charts.trades import (
     reason_bars,
     return_bars,
 )
+from flows.report.language import tr
 from flows.report.sections.account import tone_of
 from flows.report.sections.strategies import compounded, trade_grid
 from flows.report.sections.trade_summary import summary_grid
@@ -79,17 +80,22 @@ def backtest_page(run: BacktestRun) -> BacktestPage:
     start, end = int(candles.open_time[0]), int(candles.open_time[-1]) + candles.interval_ms
     result = float(run.measures["total_return"])
     money = result * run.capital
-    word = "Made" if money > 0 else "Lost" if money < 0 else "No gain, no loss:"
+    word = tr("Made") if money > 0 else tr("Lost") if money < 0 else tr("No gain, no loss:")
     bars = bars_of(candles)
     return BacktestPage(
-        title=f"Back-test of {run.strategy}",
-        kicker=f"Back-test of {run.strategy} on {run.source}",
+        title=tr("Back-test of {strategy}", strategy=run.strategy),
+        kicker=tr("Back-test of {strategy} on {source}", strategy=run.strategy, source=run.source),
         headline=f"{word} {formats.decimal(abs(money))} ({formats.percent_change(result)})",
         tone=tone_of(money),
         lead=(
-            f"From {formats.moment(start)} to {formats.moment(end)}, "
-            f"{tables.counted(len(candles), 'candle')} of {interval_name(candles.interval_ms)}, "
-            "after fees, slippage and funding as given below."
+            tr(
+                "From {start} to {end}, {candles} of {interval}, after fees, slippage and funding"
+                " as given below.",
+                start=formats.moment(start),
+                end=formats.moment(end),
+                candles=tables.counted(len(candles), "candle"),
+                interval=interval_name(candles.interval_ms),
+            )
         ),
         facts=first_facts(run, len(marks)),
         params=tuple(Fact(name, formats.anything(run.params[name])) for name in sorted(run.params)),
@@ -110,16 +116,20 @@ def first_facts(run: BacktestRun, count: int) -> tuple[Fact, ...]:
     result = float(measures["total_return"])
     hold = float(candles.close[-1] / candles.open[0] - 1.0)
     return (
-        Fact("Start", formats.decimal(run.capital)),
-        Fact("End", formats.decimal(run.capital * (1.0 + result))),
-        Fact("Result", formats.percent_change(result), tone=tone_of(result)),
-        Fact("Buy and hold", formats.percent_change(hold), "without costs", tone_of(hold)),
-        Fact("Deepest drawdown", formats.percent(measures["max_drawdown"])),
-        Fact("Trades", formats.whole(count), f"{formats.whole(measures['days'])} days"),
-        Fact("Win rate", tables.measured("win_rate", measures)),
-        Fact("Profit factor", tables.measured("profit_factor", measures)),
-        Fact("Sharpe ratio", tables.measured("sharpe", measures)),
-        Fact("In the market", formats.percent(measures["exposure"])),
+        Fact(tr("Start"), formats.decimal(run.capital)),
+        Fact(tr("End"), formats.decimal(run.capital * (1.0 + result))),
+        Fact(tr("Result"), formats.percent_change(result), tone=tone_of(result)),
+        Fact(tr("Buy and hold"), formats.percent_change(hold), tr("without costs"), tone_of(hold)),
+        Fact(tr("Deepest drawdown"), formats.percent(measures["max_drawdown"])),
+        Fact(
+            tr("Trades"),
+            formats.whole(count),
+            tr("{days} days", days=formats.whole(measures["days"])),
+        ),
+        Fact(tr("Win rate"), tables.measured("win_rate", measures)),
+        Fact(tr("Profit factor"), tables.measured("profit_factor", measures)),
+        Fact(tr("Sharpe ratio"), tables.measured("sharpe", measures)),
+        Fact(tr("In the market"), formats.percent(measures["exposure"])),
     )
 
 
@@ -162,21 +172,23 @@ def equity_beside_hold(
     held = thinned(hold)
     times = tuple(sorted({*held.times, *thinned(equity).times}))
     own, holds = (rounded(value - 1.0 for value in stepped(one, times)) for one in (equity, hold))
-    text = (
-        f"The strategy returned {formats.percent(equity.values[-1] - 1.0)} with a deepest "
-        f"drawdown of {formats.percent(min(depth.values))}, holding "
-        f"{formats.percent(hold.values[-1] - 1.0)} "
-        f"with {formats.percent(min(drawdown(hold).values))}."
+    text = tr(
+        "The strategy returned {own} with a deepest drawdown of {depth}, holding {held} with "
+        "{held_depth}.",
+        own=formats.percent(equity.values[-1] - 1.0),
+        depth=formats.percent(min(depth.values)),
+        held=formats.percent(hold.values[-1] - 1.0),
+        held_depth=formats.percent(min(drawdown(hold).values)),
     )
-    held_series: dict[str, object] = {"label": "buy and hold", "tone": "soft", "values": holds}
-    below = curve_series("drawdown", "bad", rounded(stepped(depth, times)))
+    held_series: dict[str, object] = {"label": tr("buy and hold"), "tone": "soft", "values": holds}
+    below = curve_series(tr("drawdown"), "bad", rounded(stepped(depth, times)))
     panels = [
-        panel(230, "share", curve_series("strategy", "accent", own), held_series),
+        panel(230, "share", curve_series(tr("strategy"), "accent", own), held_series),
         panel(90, "share", below),
     ]
     data = {"times": times, "stepped": True, "panels": panels}
-    note = "blue is the strategy, grey is buying and holding"
-    return Chart("equity", "curves", "Equity and drawdown", text, data, note)
+    note = tr("blue is the strategy, grey is buying and holding")
+    return Chart("equity", "curves", tr("Equity and drawdown"), text, data, note)
 
 
 def rounded(values: Iterable[float]) -> list[float]:
@@ -218,8 +230,8 @@ def excursions(marks: tuple[TradeMark, ...], candles: CandleColumns) -> list[Exc
 def measure_grid(measures: Mapping[str, float | int]) -> TableView | None:
     """Show every measure of the run."""
     rows = [
-        (Cell(label), tables.metric_cell(name, measures))
+        (Cell(tr(label)), tables.metric_cell(name, measures))
         for name, label in tables.MEASURES
         if name in measures
     ]
-    return TableView(("Measure", "Value"), tuple(rows)) if rows else None
+    return TableView((tr("Measure"), tr("Value")), tuple(rows)) if rows else None

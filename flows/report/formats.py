@@ -1,4 +1,4 @@
-"""How numbers, times and hashes are written in the report. Nothing is localised."""
+"""How numbers, times and hashes are written in the report; times by the clock of the page."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+from flows.report.language import tr, zone, zone_name
+
 MINUS = "−"
 NONE = "–"
+QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "KRW", "USD", "EUR", "BTC")
+WHOLE = frozenset({"KRW"})
+"""Currencies without a smaller unit in use."""
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def signed(shown: str) -> str:
@@ -48,7 +54,7 @@ def anything(value: Any) -> str:
     if value is None:
         return NONE
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return tr("yes") if value else tr("no")
     if isinstance(value, int):
         return whole(value)
     if isinstance(value, float):
@@ -56,30 +62,48 @@ def anything(value: Any) -> str:
     return str(value) or NONE
 
 
-def price(value: Any) -> str:
-    """Write a price with decimals that suit its size."""
+def price(value: Any, currency: str = "") -> str:
+    """Write a price with decimals that suit its size, and its currency."""
     if not known(value):
         return NONE
     size = abs(float(value))
-    digits = 2 if size >= 100 else 4 if size >= 1 else 6
+    digits = digits_of(currency) if size >= 100 else 4 if size >= 1 else 6
     return decimal(value, digits)
+
+
+def digits_of(currency: str) -> int:
+    """Return how many decimals an amount of a currency has."""
+    return 0 if currency in WHOLE else 2
+
+
+def money(value: Any, currency: str = "") -> str:
+    """Write an amount with the decimals of its currency: ``12.30``, or ``12,300`` won."""
+    return decimal(value, digits_of(currency))
+
+
+def quote_of(symbol: str) -> str:
+    """Return the quote currency of ``BTCUSDT``, ``BTC/USDT`` or Upbit's ``KRW-BTC``."""
+    for name in QUOTES:
+        if symbol.startswith(f"{name}-") or symbol.endswith(name):
+            return name
+    return ""
 
 
 def moment(value: Any) -> str:
     """Write ``2025-06-20 00:00 UTC`` from a datetime or milliseconds."""
-    when = as_datetime(value)
-    return f"{when:%Y-%m-%d %H:%M} UTC" if when else NONE
+    when = local(value)
+    return f"{when:%Y-%m-%d %H:%M} {zone_name()}" if when else NONE
 
 
 def stamp(value: Any) -> str:
-    """Write ``2025-06-20 14:05``: a time in a table whose head says UTC."""
-    when = as_datetime(value)
+    """Write ``2025-06-20 14:05``: a time in a table whose head names the zone."""
+    when = local(value)
     return f"{when:%Y-%m-%d %H:%M}" if when else NONE
 
 
 def day(value: Any) -> str:
     """Write ``2025-06-20``."""
-    when = as_datetime(value)
+    when = local(value)
     return f"{when:%Y-%m-%d}" if when else NONE
 
 
@@ -104,6 +128,18 @@ def as_datetime(value: Any) -> datetime | None:
     return as_datetime(datetime.fromisoformat(str(value)))
 
 
+def local(value: Any) -> datetime | None:
+    """Convert a stored time to the clock of the page."""
+    when = as_datetime(value)
+    return when.astimezone(zone()) if when else None
+
+
+def midnight(ms: int) -> int:
+    """Return the start of the day of a time, by the clock of the page; ms UTC."""
+    when = datetime.fromtimestamp(ms / 1000, zone())
+    return as_ms(when.replace(hour=0, minute=0, second=0, microsecond=0))
+
+
 def as_ms(value: Any) -> int:
     """Convert anything that `as_datetime` understands to milliseconds; None is 0."""
     when = as_datetime(value)
@@ -112,13 +148,18 @@ def as_ms(value: Any) -> int:
 
 def short_span(start: Any, end: Any) -> str:
     """Write ``09 May – 16 May``, for a label of an axis."""
-    first, last = as_datetime(start), as_datetime(end)
-    return f"{first:%d %b} – {last:%d %b}" if first and last else NONE
+    first, last = local(start), local(end)
+    return f"{day_and_month(first)} – {day_and_month(last)}" if first and last else NONE
+
+
+def day_and_month(when: datetime) -> str:
+    """Write ``09 May``."""
+    return tr("{day} {month}", day=f"{when:%d}", month=tr(MONTHS[when.month - 1]))
 
 
 def change(value: float, currency: str = "", digits: int = 2) -> str:
     """Write a difference with its sign: ``+27.70 USDT``."""
-    shown = decimal(value, digits)
+    shown = decimal(value, min(digits, digits_of(currency)))
     sign = "+" if value > 0 and shown.strip("0.,") else ""
     return f"{sign}{shown} {currency}".strip()
 
@@ -131,4 +172,4 @@ def percent_change(value: float) -> str:
 
 def span(start: Any, end: Any) -> str:
     """Write ``2025-05-05 to 2025-06-20``."""
-    return f"{day(start)} to {day(end)}"
+    return tr("{start} to {end}", start=day(start), end=day(end))

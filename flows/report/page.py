@@ -9,6 +9,7 @@ from typing import Any
 from flows.report import formats
 from flows.report.charts.prices import bars_data, bars_key
 from flows.report.lake_reader import ReportData, uses_structures
+from flows.report.language import tr
 from flows.report.sections.allocation import allocation_view
 from flows.report.sections.comparison import comparisons
 from flows.report.sections.drift import drift_grid
@@ -85,14 +86,14 @@ def header_view(data: ReportData, entries: Sequence[Row]) -> Header:
     manifest = data.manifest
     if manifest is None:
         why: tuple[str, ...] = (
-            "No release was published at this time, so the executor has nothing to trade.",
+            tr("No release was published at this time, so the executor has nothing to trade."),
         )
         state, release_id = "none", ""
     else:
         state = "proven" if manifest["proven"] else "unproven"
         release_id, why = str(manifest["release_id"]), release_why(manifest, entries)
     return Header(
-        title="Nightly report",
+        title=tr("Nightly report"),
         release_id=release_id,
         state=state,
         why=why,
@@ -106,17 +107,26 @@ def release_why(manifest: Row, entries: Sequence[Row]) -> tuple[str, ...]:
     lines = []
     proven = sum(bool(entry["proven"]) for entry in entries)
     if not entries:
-        lines.append("The release trades nothing, so nothing is proven.")
+        lines.append(tr("The release trades nothing, so nothing is proven."))
     elif manifest["proven"]:
-        lines.append(f"All {counted(len(entries), 'parameter set')} passed every gate.")
+        lines.append(
+            tr(
+                "All {parameter_sets} passed every gate.",
+                parameter_sets=counted(len(entries), "parameter set"),
+            )
+        )
     else:
         lines.append(
-            f"{proven} of {counted(len(entries), 'parameter set')} passed every gate. "
-            "The release may be used in replay and paper; live trades only what is proven."
+            tr(
+                "{proven} of {parameter_sets} passed every gate. The release may be used in "
+                "replay and paper; live trades only what is proven.",
+                proven=proven,
+                parameter_sets=counted(len(entries), "parameter set"),
+            )
         )
     if manifest["left_out"]:
         names = sorted({str(one["symbol"]) for one in manifest["left_out"]})
-        lines.append(f"Left out: {joined(names)}; data quality gives the reason.")
+        lines.append(tr("Left out: {names}; data quality gives the reason.", names=joined(names)))
     return tuple(lines)
 
 
@@ -129,36 +139,44 @@ def header_facts(data: ReportData, entries: Sequence[Row]) -> tuple[Fact, ...]:
         proven = sum(bool(entry["proven"]) for entry in entries)
         rows = sum(int(reading["rows"]) for reading in manifest["fingerprint"])
         found = [
-            Fact("Proven", f"{proven} of {len(entries)}", "strategy and symbol"),
-            Fact("Made as of", formats.day(manifest["as_of"]), valid_text(manifest)),
             Fact(
-                "Rows read", formats.whole(rows), counted(len(manifest["fingerprint"]), "partition")
+                tr("Proven"),
+                tr("{proven} of {entries}", proven=proven, entries=len(entries)),
+                tr("strategy and symbol"),
             ),
-            Fact("Flow run", str(run["name"]), str(run["id"])[:13], "name"),
+            Fact(tr("Made as of"), formats.day(manifest["as_of"]), valid_text(manifest)),
+            Fact(
+                tr("Rows read"),
+                formats.whole(rows),
+                counted(len(manifest["fingerprint"]), "partition"),
+            ),
+            Fact(tr("Flow run"), str(run["name"]), str(run["id"])[:13], "name"),
         ]
     quarantined = sum(one.rows for one in data.bad)
     orders = len(data.ledger.orders)
     trips = sum(bool(row.get("closed_at")) for row in data.ledger.positions)
     return (
         *found,
-        Fact("Quarantined", formats.whole(quarantined), "rows", "warn" if quarantined else ""),
-        Fact("Orders", formats.whole(orders), counted(trips, "round trip")),
+        Fact(
+            tr("Quarantined"), formats.whole(quarantined), tr("rows"), "warn" if quarantined else ""
+        ),
+        Fact(tr("Orders"), formats.whole(orders), counted(trips, "round trip")),
     )
 
 
 def valid_text(manifest: Row) -> str:
     """Say how long the parameters are valid."""
     until = manifest["valid_until"].get("params")
-    return f"valid until {formats.stamp(until)}" if until else ""
+    return tr("valid until {until}", until=formats.stamp(until)) if until else ""
 
 
 def strategies_lead(manifest: Row | None, entries: Sequence[Row]) -> str:
     """Say how to read the section, in one or two sentences."""
     if not entries:
-        return "No search was stored, so there is nothing to evaluate."
+        return tr("No search was stored, so there is nothing to evaluate.")
     if manifest is None:
-        return "Searches were stored, but nothing was published: no parameters were chosen."
-    return (
-        "Parameters were chosen in-sample and validated out-of-sample, after costs. "
-        "A parameter set is proven when it passes every gate."
+        return tr("Searches were stored, but nothing was published: no parameters were chosen.")
+    return tr(
+        "Parameters were chosen in-sample and validated out-of-sample, after costs. A parameter "
+        "set is proven when it passes every gate."
     )

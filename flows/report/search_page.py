@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flows.report import formats, tables
 from flows.report.assets import render
 from flows.report.charts.surfaces import slices
+from flows.report.language import recorded, tr
 from flows.report.sections.account import tone_of
 from flows.report.sections.parameter_surfaces import surface
 from flows.report.views import Cell, Fact, SurfaceMap, TableView
@@ -65,12 +66,20 @@ def search_page(run: SearchRun) -> SearchPage:
     held = plateau_of(run)
     count = tables.counted(len(run.results), "combination")
     return SearchPage(
-        title=f"Search of {run.strategy}",
-        kicker=f"Search of {run.strategy} on {run.source}",
-        headline=f"The best of {count}: {formats.percent_change(metrics.total_return)}",
+        title=tr("Search of {strategy}", strategy=run.strategy),
+        kicker=tr("Search of {strategy} on {source}", strategy=run.strategy, source=run.source),
+        headline=tr(
+            "The best of {count}: {total_return}",
+            count=count,
+            total_return=formats.percent_change(metrics.total_return),
+        ),
         tone=tone_of(metrics.total_return),
-        lead=f"{run.significance}. Ranked by {run.sort.replace('_', ' ')}, in-sample: the best of"
-        " many sets is partly lucky, and only unseen days tell.",
+        lead=tr(
+            "{significance}. Ranked by {sort}, in-sample: the best of many sets is partly lucky, "
+            "and only unseen days tell.",
+            significance=recorded(run.significance),
+            sort=tr(run.sort.replace("_", " ")),
+        ),
         choice=tuple(Fact(name, formats.anything(params[name])) for name in params),
         facts=run.facts,
         plateau=plateau_text(run, held),
@@ -91,14 +100,21 @@ def plateau_of(run: SearchRun) -> ApprovedPlateau:
 def plateau_text(run: SearchRun, held: ApprovedPlateau) -> str:
     """Say how large the plateau is, or why there is none."""
     if len(run.results) > MOST_PLATEAU:
-        return f"With more than {MOST_PLATEAU:,} combinations no plateau is looked for."
+        return tr(
+            "With more than {most:,} combinations no plateau is looked for.",
+            most=MOST_PLATEAU,
+        )
     if not held.size:
-        return "The chosen set loses, so it stands on no plateau."
+        return tr("The chosen set loses, so it stands on no plateau.")
     if held.size == 1:
-        return "The chosen set stands alone: no neighbour keeps half of its return. Distrust it."
-    return (
-        f"{held.size} of {len(run.results)} sets hold together around the chosen one: each keeps at"
-        " least half of its return and connects to it over neighbours of the grid."
+        return tr(
+            "The chosen set stands alone: no neighbour keeps half of its return. Distrust it."
+        )
+    return tr(
+        "{size} of {results} sets hold together around the chosen one: each keeps at least half "
+        "of its return and connects to it over neighbours of the grid.",
+        size=held.size,
+        results=len(run.results),
     )
 
 
@@ -117,7 +133,7 @@ def heat_maps(run: SearchRun, held: ApprovedPlateau) -> tuple[SurfaceMap, ...]:
     if not biggest:
         return ()
     return tuple(
-        surface(f"surface-{place}", "Parameter surface", plane, biggest)
+        surface(f"surface-{place}", tr("Parameter surface"), plane, biggest)
         for place, plane in enumerate(planes)
     )
 
@@ -133,7 +149,7 @@ def best_grid(run: SearchRun) -> TableView:
         for params, metrics in run.ranked[:MOST_ROWS]
     )
     labels = dict(tables.MEASURES)
-    head = (*names, *(labels.get(name, name.replace("_", " ")) for name in SHOWN))
+    head = (*names, *(tr(labels.get(name, name.replace("_", " "))) for name in SHOWN))
     more = len(run.ranked) - MOST_ROWS
-    text = f"{more:,} more; --json FILE writes all of them" if more > 0 else ""
+    text = tr("{more:,} more; --json FILE writes all of them", more=more) if more > 0 else ""
     return TableView(head, rows, frozenset(), more=text)

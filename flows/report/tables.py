@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flows.report import formats
+from flows.report import formats, language
+from flows.report.language import recorded, tr
 from flows.report.views import BAD, GOOD, MUTED, Cell, TableView
 
 Row = Mapping[str, Any]
@@ -120,7 +121,7 @@ def measure(name: str, value: Any) -> str:
 
 def plain_name(name: str) -> str:
     """Write ``deflated_sharpe`` as words."""
-    return GATE_NAMES.get(name, name.replace("_", " ").capitalize())
+    return tr(GATE_NAMES.get(name, name.replace("_", " ").capitalize()))
 
 
 def verdict_grid(verdicts: Sequence[Row]) -> TableView | None:
@@ -128,7 +129,7 @@ def verdict_grid(verdicts: Sequence[Row]) -> TableView | None:
     if not verdicts:
         return None
     rows = tuple(verdict_row(verdict) for verdict in verdicts)
-    return TableView(("Gate", "Value", "Required", "Verdict"), rows)
+    return TableView((tr("Gate"), tr("Value"), tr("Required"), tr("Verdict")), rows)
 
 
 def verdict_row(verdict: Row) -> tuple[Cell, ...]:
@@ -137,12 +138,12 @@ def verdict_row(verdict: Row) -> tuple[Cell, ...]:
     relation = "≤" if name in AT_MOST else ">" if name in ABOVE else "≥"
     threshold = verdict.get("threshold")
     required = formats.NONE if threshold is None else f"{relation} {limit(name, threshold)}"
-    hint = str(verdict.get("text") or "")
+    hint = recorded(str(verdict.get("text") or ""))
     return (
         Cell(plain_name(name), hint=hint),
         Cell(_figure(name, verdict), hint=hint),
         Cell(required, MUTED),
-        Cell("✓ pass", GOOD) if passed else Cell("✗ fail", BAD),
+        Cell(tr("✓ pass"), GOOD) if passed else Cell(tr("✗ fail"), BAD),
     )
 
 
@@ -172,7 +173,7 @@ def metric_grid(inside: Row, outside: Row) -> TableView | None:
             continue
         rows.append(
             (
-                Cell(label),
+                Cell(tr(label)),
                 Cell(measured(name, inside), MUTED, hidden(name, inside)),
                 metric_cell(name, outside),
             )
@@ -180,8 +181,8 @@ def metric_grid(inside: Row, outside: Row) -> TableView | None:
     if not rows:
         return None
     days = inside.get("window_days")
-    chosen_on = f"Last {formats.anything(days)} days" if days else "In-sample"
-    return TableView(("Measure", chosen_on, "Out-of-sample"), tuple(rows))
+    chosen_on = tr("Last {days} days", days=formats.anything(days)) if days else tr("In-sample")
+    return TableView((tr("Measure"), chosen_on, tr("Out-of-sample")), tuple(rows))
 
 
 def measured(name: str, metrics: Row) -> str:
@@ -190,9 +191,9 @@ def measured(name: str, metrics: Row) -> str:
     if metrics.get("trades") == 0 and name in OF_TRADES:
         return formats.NONE
     if hidden(name, metrics):
-        return "too few"
+        return tr("too few")
     if name == "profit_factor" and not value and metrics.get("win_rate"):
-        return "no loss"
+        return tr("no loss")
     return measure(name, value)
 
 
@@ -209,7 +210,11 @@ def hidden(name: str, metrics: Row) -> str:
         return ""
     if not formats.known(metrics.get(name)):
         return ""
-    return f"{measure(name, metrics[name])} from {counted(int(trades), 'trade')}"
+    return tr(
+        "{name} from {trades}",
+        name=measure(name, metrics[name]),
+        trades=counted(int(trades), "trade"),
+    )
 
 
 def tone(name: str, value: Any) -> str:
@@ -229,16 +234,18 @@ def gates_passed(verdicts: Sequence[Row]) -> str:
     """Write ``4 of 6``."""
     if not verdicts:
         return formats.NONE
-    return f"{sum(bool(one['passed']) for one in verdicts)} of {len(verdicts)}"
+    return tr(
+        "{count} of {verdicts}",
+        count=sum(bool(one["passed"]) for one in verdicts),
+        verdicts=len(verdicts),
+    )
 
 
 def joined(words: Sequence[str]) -> str:
     """Write ``a``, ``a and b``, ``a, b and c``."""
-    if len(words) < 2:
-        return "".join(words)
-    return ", ".join(words[:-1]) + " and " + words[-1]
+    return language.joined(words)
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
     """Write ``1 row``, ``2 rows``."""
-    return f"{formats.whole(count)} {noun if count == 1 else plural or noun + 's'}"
+    return language.counted(formats.whole(count), noun, plural or noun + "s", count == 1)

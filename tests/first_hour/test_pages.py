@@ -21,6 +21,7 @@ from tests.browser.pages import (
 )
 from tests.first_hour import market
 from tests.first_hour.terminal import piped
+from tests.flows.report.test_korean_pages import english_left
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,29 @@ def test_the_page_of_a_search_has_a_heat_map_with_the_choice(surface: Path) -> N
     row, column = data["chosen"]
     assert data["values"][row][column] == max(map(max, data["values"]))
     assert "The best of 8 combinations" in text
+
+
+def test_the_pages_speak_korean_by_the_setting(page: Path) -> None:
+    words = ["backtest", "--strategy", "breakout", "--candles", "BTCUSDT.parquet", *market.QUICK]
+    settings = {
+        "NOCTURNE_RESEARCH_REPORT__LANGUAGE": "ko",
+        "NOCTURNE_RESEARCH_REPORT__TIMEZONE": "Asia/Seoul",
+    }
+    said = piped([*words, "--html", "ko.html"], page.parent, NOCTURNE_COMPILE="never", **settings)
+    assert said.status == 0, said.errors
+    text = (page.parent / "ko.html").read_text(encoding="utf-8")
+    assert '<html lang="ko" data-timezone="Asia/Seoul" data-zone="KST">' in text
+    assert "<dt>체결 수수료</dt>" in text
+    assert english_left(text) == []
+
+
+def test_a_language_that_is_not_there_is_refused_before_the_work(page: Path) -> None:
+    words = ["backtest", "--strategy", "breakout", "--candles", "BTCUSDT.parquet"]
+    settings = {"NOCTURNE_RESEARCH_REPORT__LANGUAGE": "fr"}
+    said = piped([*words, "--html", "fr.html"], page.parent, NOCTURNE_COMPILE="never", **settings)
+    assert said.status in (1, 2)
+    assert "'report.language' is 'fr': input should be 'en' or 'ko'" in said.errors
+    assert said.raw == ""
 
 
 @pytest.mark.slow

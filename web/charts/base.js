@@ -6,7 +6,8 @@
      zoom(factor)   optional: show less (< 1) or more (> 1) time around the selection,
      resize(width)  redraw at a new width in px,
      remove()       give everything back.
-   Times are milliseconds since the epoch and are shown in UTC. */
+   Times are milliseconds since the epoch. They are shown in the zone of `<html data-timezone>` (UTC without one),
+   words in the language of the data block `words` (English without one). */
 (function (root) {
   "use strict";
 
@@ -26,6 +27,15 @@
   }
 
   const signed = (text) => (/^-[0.,]*$/.test(text) ? text.slice(1) : text.replace(/^-/, "−"));
+
+  let words = null;
+
+  /** Return a text in the language of the page, its {placeholders} filled in. */
+  function word(text, values = {}) {
+    const block = document.getElementById("words");
+    words ??= block ? JSON.parse(block.textContent) : {};
+    return (words[text] ?? text).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  }
 
   /** Write a number in its unit: share, count, price, bp, or the name of a currency. */
   function format(value, unit = "number", digits = 2) {
@@ -49,19 +59,30 @@
   const two = (number) => String(number).padStart(2, "0");
   const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
+  const page = document.documentElement.dataset;
+  const clock = new Intl.DateTimeFormat("en-GB", {
+    timeZone: page.timezone || "UTC",
+    hourCycle: "h23",
+    ...{ year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric" },
+  });
+
+  /** Return year, month, day, hour and minute of a time in the zone of the page, as numbers. */
+  function partsOf(ms) {
+    return Object.fromEntries(clock.formatToParts(ms).map(({ type, value }) => [type, Number(value)]));
+  }
+
   /** Write a time as 2025-06-20 14:05 UTC. */
   function moment(ms) {
-    const time = new Date(ms);
-    const day = `${time.getUTCFullYear()}-${two(time.getUTCMonth() + 1)}-${two(time.getUTCDate())}`;
-    return `${day} ${two(time.getUTCHours())}:${two(time.getUTCMinutes())} UTC`;
+    const { year, month, day, hour, minute } = partsOf(ms);
+    return `${year}-${two(month)}-${two(day)} ${two(hour)}:${two(minute)} ${page.zone || "UTC"}`;
   }
 
   /** Write a tick of a time axis: the hour, the day where one begins, the year where one begins. */
   function timeTick(ms) {
-    const time = new Date(ms);
-    if (time.getUTCHours() || time.getUTCMinutes()) return `${two(time.getUTCHours())}:${two(time.getUTCMinutes())}`;
-    if (time.getUTCMonth() === 0 && time.getUTCDate() === 1) return String(time.getUTCFullYear());
-    return `${two(time.getUTCDate())} ${MONTHS[time.getUTCMonth()]}`;
+    const { year, month, day, hour, minute } = partsOf(ms);
+    if (hour || minute) return `${two(hour)}:${two(minute)}`;
+    if (month === 1 && day === 1) return String(year);
+    return word("{day} {month}", { day: two(day), month: word(MONTHS[month - 1]) });
   }
 
   function specOf(id) {
@@ -89,6 +110,8 @@
       tick,
       moment,
       timeTick,
+      word,
+      zone: page.timezone || "UTC",
       indexAt,
       specOf,
       /** Show the values under the pointer or the selection; nothing restores the first text. */
@@ -166,6 +189,7 @@
     redrawAll: () => [...drawn.keys()].forEach(redraw),
     drawAll: () => document.querySelectorAll(".chart[data-kind]").forEach(draw),
     redraw,
+    word,
     colour,
     format,
     moment,

@@ -32,7 +32,7 @@
       },
       grid: { vertLines: { visible: false }, horzLines: { color: tools.colour("--grid") } },
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.08 } },
-      timeScale: { borderColor: tools.colour("--line"), timeVisible: true, secondsVisible: false, minBarSpacing: 0.05 },
+      timeScale: { borderColor: tools.colour("--line"), timeVisible: true, secondsVisible: false, minBarSpacing: 0.05, tickMarkFormatter: (s) => tools.timeTick(s * 1000) },
       crosshair: { mode: 0 },
       localization: { priceFormatter: (price) => tools.format(price, unit), timeFormatter: (s) => tools.moment(s * 1000) },
       handleScroll: { mouseWheel: false, vertTouchDrag: false },
@@ -81,7 +81,7 @@
     function textAt(index) {
       const parts = [tools.moment(bars.times[index])];
       for (const [name, column] of [["O", bars.opens], ["H", bars.highs], ["L", bars.lows], ["C", bars.closes]])
-        parts.push(`${name} ${tools.format(column[index], "price")}`);
+        parts.push(`${tools.word(name)} ${tools.format(column[index], "price")}`);
       for (const one of tradesOf(index)) parts.push(tradeText(one, tools));
       for (const zone of spec.zones || []) {
         const alive = zone.from <= bars.times[index] && bars.times[index] < zone.to;
@@ -139,16 +139,17 @@
   }
 
   function tradeText(one, tools) {
-    const side = one.side >= 0 ? "long" : "short";
+    const side = tools.word(one.side >= 0 ? "long" : "short");
     const prices = `${tools.format(one.entry, "price")} → ${tools.format(one.exit, "price")}`;
     return `${side} ${prices}, ${tools.format(one.net, "share")} (${one.reason})`;
   }
 
   function zoneText(zone, tools) {
     const words = zone.kind === "pool" ? ["buy-side", "sell-side"] : ["bullish", "bearish"];
-    const name = `${words[zone.side > 0 ? 0 : 1]} ${NAMES[zone.kind]}`;
-    if (zone.kind === "pool") return `${name} ${tools.format(zone.top, "price")}`;
-    return `${name} ${tools.format(zone.bottom, "price")} to ${tools.format(zone.top, "price")}`;
+    const name = `${tools.word(words[zone.side > 0 ? 0 : 1])} ${tools.word(NAMES[zone.kind])}`;
+    const [low, high] = [zone.bottom, zone.top].map((price) => tools.format(price, "price"));
+    if (zone.kind === "pool") return tools.word("{name} {price}", { name, price: high });
+    return tools.word("{name} {low} to {high}", { name, low, high });
   }
 
   function markersOf(spec, bars, barOf, tools) {

@@ -28,7 +28,7 @@
       width: box.clientWidth,
       height: panel.height + (last ? 26 : 0),
       ms: 1,
-      tzDate: (ms) => uPlot.tzDate(new Date(ms), "Etc/UTC"),
+      tzDate: (ms) => uPlot.tzDate(new Date(ms), tools.zone === "UTC" ? "Etc/UTC" : tools.zone),
       legend: { show: false },
       cursor: { sync: { key: sync.key }, drag: { x: true, y: false, uni: 12 }, points: { size: 6 } },
       scales: { y: { range: (_, low, high) => padded(low, high, panel.series) } },

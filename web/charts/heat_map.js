@@ -23,8 +23,8 @@
       const parts = [`${spec.across} ${spec.columns[column]}`.trim()];
       if (spec.rows[row]) parts.push(`${spec.down} ${spec.rows[row]}`.trim());
       parts.push(tools.format(spec.values[row][column], spec.unit, spec.digits));
-      if (spec.chosen && spec.chosen[0] === row && spec.chosen[1] === column) parts.push("chosen");
-      if (marked.has(`${row}/${column}`)) parts.push("on the plateau");
+      if (spec.chosen && spec.chosen[0] === row && spec.chosen[1] === column) parts.push(tools.word("chosen"));
+      if (marked.has(`${row}/${column}`)) parts.push(tools.word("on the plateau"));
       return parts.join(" · ");
     }
 

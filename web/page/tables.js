@@ -1,8 +1,8 @@
 /* Tables that can be sorted by a click on a column, filtered, and unfolded; links open what is folded. */
-(function () {
+(function (nocturne) {
   "use strict";
 
-  const SHOWN = 10;
+  const SHOWN = matchMedia("(max-width: 720px)").matches ? 3 : 10; // a phone shows a row as a block
   const FILTERED_FROM = 8;
 
   /** Read a cell: a number where it is one, a text otherwise. */
@@ -58,7 +58,7 @@
         count += fits;
       }
       more.hidden = unfolded || count <= SHOWN;
-      more.textContent = `${holder.dataset.all || "Show all"} ${count}`;
+      more.textContent = nocturne.word("Show all {count}", { count });
     }
 
     if (rows().length < 2) return;
@@ -68,7 +68,7 @@
       const input = document.createElement("input");
       input.type = "search";
       input.className = "filter";
-      input.placeholder = input.ariaLabel = holder.dataset.filter || "Filter rows";
+      input.placeholder = input.ariaLabel = nocturne.word("Filter rows");
       input.addEventListener("input", () => {
         wanted = input.value.trim().toLowerCase();
         show();
@@ -96,4 +96,4 @@
     addEventListener("hashchange", reveal);
     reveal();
   });
-})();
+})(window.Nocturne);

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flows.report import formats
+from flows.report.language import tr
 from flows.report.views import Chart
 
 MAX_POINTS = 1800
@@ -60,15 +61,18 @@ def equity_chart(key: str, title: str, equity: Curve, note: str = "") -> Chart:
     shown = thinned(equity)
     depths = dict(zip(depth.times, depth.values, strict=True))
     last, worst = equity.values[-1] - 1.0, min(depth.values)
-    text = (
-        f"From {formats.day(equity.times[0])} to {formats.day(equity.times[-1])}: result "
-        f"{formats.percent(last)}, deepest drawdown {formats.percent(worst)}."
+    text = tr(
+        "From {start} to {end}: result {result}, deepest drawdown {worst}.",
+        start=formats.day(equity.times[0]),
+        end=formats.day(equity.times[-1]),
+        result=formats.percent(last),
+        worst=formats.percent(worst),
     )
     result = [round(value - 1.0, 8) for value in shown.values]
     below = [round(depths[time], 8) for time in shown.times]
     panels = [
-        panel(210, "share", curve_series("result", "accent", result)),
-        panel(90, "share", curve_series("drawdown", "bad", below)),
+        panel(210, "share", curve_series(tr("result"), "accent", result)),
+        panel(90, "share", curve_series(tr("drawdown"), "bad", below)),
     ]
     data = {"times": list(shown.times), "stepped": True, "panels": panels}
     return Chart(key, "curves", title, text, data, note)
@@ -79,18 +83,21 @@ def money_chart(key: str, title: str, equity: Curve, currency: str) -> Chart:
     depth = drawdown(equity, equity.values[0])
     shown = thinned(equity)
     depths = dict(zip(depth.times, depth.values, strict=True))
-    text = (
-        f"Equity from {formats.moment(equity.times[0])} to {formats.moment(equity.times[-1])}, "
-        f"between {formats.decimal(min(equity.values))} and {formats.decimal(max(equity.values))}; "
-        f"deepest drawdown {formats.percent(min(depth.values))}."
+    text = tr(
+        "Equity from {start} to {end}, between {lowest} and {highest}; deepest drawdown {worst}.",
+        start=formats.moment(equity.times[0]),
+        end=formats.moment(equity.times[-1]),
+        lowest=formats.money(min(equity.values), currency),
+        highest=formats.money(max(equity.values), currency),
+        worst=formats.percent(min(depth.values)),
     )
     values = [round(value, 4) for value in shown.values]
     below = [round(depths[time], 8) for time in shown.times]
-    upper = curve_series("equity", "accent", values)
+    upper = curve_series(tr("equity"), "accent", values)
     del upper["base"]
     panels = [
         panel(170, currency or "number", upper),
-        panel(70, "share", curve_series("drawdown", "bad", below)),
+        panel(70, "share", curve_series(tr("drawdown"), "bad", below)),
     ]
     return Chart(key, "curves", title, text, {"times": list(shown.times), "panels": panels})
 
@@ -101,5 +108,10 @@ def curve_series(label: str, tone: str, values: list[float]) -> dict[str, object
 
 
 def panel(height: int, unit: str, *series: dict[str, object]) -> dict[str, object]:
-    """Return one panel of curves."""
-    return {"height": height, "unit": unit, "digits": 2, "series": list(series)}
+    """Return one panel of curves; ``unit`` may be a currency."""
+    return {
+        "height": height,
+        "unit": unit,
+        "digits": formats.digits_of(unit),
+        "series": list(series),
+    }

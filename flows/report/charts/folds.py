@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flows.report import formats
+from flows.report.language import tr
 from flows.report.views import Chart
 
 
@@ -21,7 +22,8 @@ class FoldBar:
 
 
 def fold_chart(key: str, folds: Sequence[FoldBar], unit: str, names: tuple[str, str]) -> Chart:
-    """Show two results of each fold as bars; ``names`` says what they are."""
+    """Show two results of each fold as bars; ``names`` says in English what they are."""
+    names = (tr(names[0]), tr(names[1]))
     labels = [
         f"{fold.label}: {formats.short_span(fold.test_start, fold.test_end)}" for fold in folds
     ]
@@ -37,7 +39,13 @@ def fold_chart(key: str, folds: Sequence[FoldBar], unit: str, names: tuple[str, 
     ]
     known = [fold.outside for fold in folds if fold.outside is not None]
     won = sum(value > 0 for value in known)
-    text = f"{len(folds)} folds; {names[1]} above zero in {won} of {len(known)}."
+    text = tr(
+        "{folds} folds; {measure} above zero in {won} of {known}.",
+        folds=len(folds),
+        measure=names[1],
+        won=won,
+        known=len(known),
+    )
     data = {"labels": labels, "unit": unit, "digits": digits, "series": series}
-    note = f"grey is {names[0]}, colour is {names[1]}, by test span"
-    return Chart(key, "bars", "Walk-forward", text, data, note)
+    note = tr("grey is {grey}, colour is {colour}, by test span", grey=names[0], colour=names[1])
+    return Chart(key, "bars", tr("Walk-forward"), text, data, note)

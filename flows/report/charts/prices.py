@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flows.report import formats
 from flows.report.charts.structures import Marks, structure_data
+from flows.report.language import tr
 from flows.report.views import Chart
 
 MAX_BARS = 3000
@@ -79,22 +80,26 @@ def price_chart(
     start, end = bars.times[0], bars.times[-1] + bars.interval_ms
     inside = [t for t in trades if start <= t.entry_time <= end and t.exit_time <= end]
     won = sum(trade.net > 0 for trade in inside)
-    text = (
-        f"Price from {formats.day(start)} to {formats.day(end)} with {len(inside)} trades, "
-        f"{won} of them won. An arrow is an entry, a dot is an exit."
+    text = tr(
+        "Price from {start} to {end} with {trades} trades, {won} of them won. An arrow is an "
+        "entry, a dot is an exit.",
+        start=formats.day(start),
+        end=formats.day(end),
+        trades=len(inside),
+        won=won,
     )
-    note = "arrows are entries, dots are exits; ↑ ↓ go from trade to trade, + − zoom"
+    note = tr("arrows are entries, dots are exits; ↑ ↓ go from trade to trade, + − zoom")
     data: dict[str, object] = {
         "bars": bars_key(bars_name),
         "trades": [trade_data(one) for one in inside],
     }
     if marks is not None:
         data |= structure_data(marks, (start, end), (min(bars.lows), max(bars.highs)))
-        note += (
+        note += tr(
             ". As known at the time: order blocks (darker) and fair value gaps (lighter) are "
             "shaded, liquidity is dotted, breaks of structure are lines, swings are ticks"
         )
-    return Chart(key, "candles", "Trades on the price", text, data, note)
+    return Chart(key, "candles", tr("Trades on the price"), text, data, note)
 
 
 def trade_data(trade: TradeMark) -> dict[str, object]:
@@ -106,5 +111,5 @@ def trade_data(trade: TradeMark) -> dict[str, object]:
         "exit": trade.exit_price,
         "net": trade.net,
         "side": trade.side,
-        "reason": trade.reason.replace("_", " "),
+        "reason": tr(trade.reason.replace("_", " ")),
     }

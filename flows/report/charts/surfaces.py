@@ -8,6 +8,7 @@ from itertools import combinations
 from statistics import median
 
 from flows.report import formats
+from flows.report.language import tr
 from flows.report.views import Chart
 
 MAX_MAPS = 3
@@ -141,9 +142,12 @@ def surface_text(plane: Slice) -> str:
     """Describe the map in one sentence."""
     values = list(plane.values.values())
     if not values:
-        return "No combination was stored."
+        return tr("No combination was stored.")
     positive = sum(value > 0 for value in values)
-    return (
-        f"{len(values)} combinations from {formats.percent(min(values), 1)} to "
-        f"{formats.percent(max(values), 1)}; {positive} of them above zero."
+    return tr(
+        "{combinations} combinations from {lowest} to {highest}; {positive} of them above zero.",
+        combinations=len(values),
+        lowest=formats.percent(min(values), 1),
+        highest=formats.percent(max(values), 1),
+        positive=positive,
     )

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from flows.report import formats
 from flows.report.charts.prices import TradeMark
+from flows.report.language import each, tr
 from flows.report.views import Chart
 
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MOST_BINS = 24
 
 
@@ -25,10 +25,10 @@ class Excursion:
 
 
 def monthly_returns(trades: Sequence[TradeMark]) -> dict[tuple[int, int], float]:
-    """Compound the trades that were closed in each month, by (year, month) in UTC."""
+    """Compound the trades that were closed in each month, by (year, month) of the page's clock."""
     growth: dict[tuple[int, int], float] = defaultdict(lambda: 1.0)
     for trade in trades:
-        when = formats.as_datetime(trade.exit_time)
+        when = formats.local(trade.exit_time)
         assert when is not None
         growth[when.year, when.month] *= 1.0 + trade.net
     return {month: value - 1.0 for month, value in sorted(growth.items())}
@@ -47,11 +47,15 @@ def month_map(key: str, trades: Sequence[TradeMark]) -> Chart | None:
         rows.append([*own, whole])
     biggest = max(abs(value) for value in months.values()) or 1.0
     won = sum(value > 0 for value in months.values())
-    text = f"{won} of {len(months)} months won; trades count in the month of their exit."
+    text = tr(
+        "{won} of {months} months won; trades count in the month of their exit.",
+        won=won,
+        months=len(months),
+    )
     data = {
         "across": "",
         "down": "",
-        "columns": [*MONTHS, "Year"],
+        "columns": [*each(formats.MONTHS), tr("Year")],
         "rows": [str(year) for year in years],
         "values": rows,
         "unit": "share",
@@ -60,24 +64,30 @@ def month_map(key: str, trades: Sequence[TradeMark]) -> Chart | None:
         "chosen": None,
         "marked": [],
     }
-    return Chart(key, "heat-map", "Monthly returns", text, data, "by month of the exit")
+    return Chart(key, "heat-map", tr("Monthly returns"), text, data, tr("by month of the exit"))
 
 
 def reason_bars(key: str, trades: Sequence[TradeMark]) -> Chart | None:
     """Show how many trades each exit reason ended, won beside lost."""
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for trade in trades:
-        counts[trade.reason.replace("_", " ")][0 if trade.net > 0 else 1] += 1
+        counts[tr(trade.reason.replace("_", " "))][0 if trade.net > 0 else 1] += 1
     if not counts:
         return None
     ordered = sorted(counts.items(), key=lambda item: (-sum(item[1]), item[0]))
-    text = "; ".join(f"{reason}: {won} won, {lost} lost" for reason, (won, lost) in ordered) + "."
+    text = (
+        "; ".join(
+            tr("{reason}: {won} won, {lost} lost", reason=reason, won=won, lost=lost)
+            for reason, (won, lost) in ordered
+        )
+        + "."
+    )
     series = [
-        {"label": "won", "tone": "good", "values": [won for _, (won, _) in ordered]},
-        {"label": "lost", "tone": "bad", "values": [lost for _, (_, lost) in ordered]},
+        {"label": tr("won"), "tone": "good", "values": [won for _, (won, _) in ordered]},
+        {"label": tr("lost"), "tone": "bad", "values": [lost for _, (_, lost) in ordered]},
     ]
     data = {"labels": [reason for reason, _ in ordered], "unit": "count", "series": series}
-    return Chart(key, "bars", "Exit reasons", text, data, "trades won and lost by each")
+    return Chart(key, "bars", tr("Exit reasons"), text, data, tr("trades won and lost by each"))
 
 
 def return_bars(key: str, trades: Sequence[TradeMark]) -> Chart | None:
@@ -92,18 +102,32 @@ def return_bars(key: str, trades: Sequence[TradeMark]) -> Chart | None:
     first, last = min(counts), max(counts)
     bins = range(first, last + 1)
     middle = results[len(results) // 2]
-    text = (
-        f"{len(results)} trades from {formats.percent(results[0])} to "
-        f"{formats.percent(results[-1])}, the middle one {formats.percent(middle)}."
+    text = tr(
+        "{trades} trades from {first} to {last}, the middle one {middle}.",
+        trades=len(results),
+        first=formats.percent(results[0]),
+        last=formats.percent(results[-1]),
+        middle=formats.percent(middle),
     )
     series = [
-        {"label": "won", "tone": "good", "values": [counts[n] if n >= 0 else None for n in bins]},
-        {"label": "lost", "tone": "bad", "values": [counts[n] if n < 0 else None for n in bins]},
+        {
+            "label": tr("won"),
+            "tone": "good",
+            "values": [counts[n] if n >= 0 else None for n in bins],
+        },
+        {
+            "label": tr("lost"),
+            "tone": "bad",
+            "values": [counts[n] if n < 0 else None for n in bins],
+        },
     ]
     labels = [formats.percent(n * width, 2 if width < 0.001 else 1) for n in bins]
     data = {"labels": labels, "unit": "count", "series": series, "exclusive": True}
-    note = f"trades by return; each bar is {formats.percent(width, 2)} wide, from its label up"
-    return Chart(key, "bars", "Distribution of returns", text, data, note)
+    note = tr(
+        "trades by return; each bar is {width} wide, from its label up",
+        width=formats.percent(width, 2),
+    )
+    return Chart(key, "bars", tr("Distribution of returns"), text, data, note)
 
 
 def bin_width(results: Sequence[float]) -> float:
@@ -118,7 +142,7 @@ def excursion_dots(key: str, excursions: Sequence[Excursion]) -> Chart | None:
     """Show for each trade how far it went against the entry (MAE) and for it (MFE)."""
     if not excursions:
         return None
-    ways = (("won", "good", True), ("lost", "bad", False))
+    ways = ((tr("won"), "good", True), (tr("lost"), "bad", False))
     series = [
         {
             "label": label,
@@ -136,24 +160,30 @@ def excursion_dots(key: str, excursions: Sequence[Excursion]) -> Chart | None:
         if any(one.trade.net > 0 for one in excursions)
         else None
     )
-    text = f"{len(excursions)} trades."
+    text = tr("{trades} trades.", trades=len(excursions))
     if worst is not None:
-        text += f" No winner was ever more than {formats.percent(worst)} under water."
+        text += tr(
+            " No winner was ever more than {worst} under water.", worst=formats.percent(worst)
+        )
     data = {
-        "x": {"label": "largest move against the entry (MAE)", "unit": "share"},
-        "y": {"label": "largest move in favour (MFE)", "unit": "share"},
+        "x": {"label": tr("largest move against the entry (MAE)"), "unit": "share"},
+        "y": {"label": tr("largest move in favour (MFE)"), "unit": "share"},
         "series": series,
     }
-    note = "across: furthest against (MAE); up: furthest in favour (MFE)"
-    return Chart(key, "dots", "Excursions", text, data, note)
+    note = tr("across: furthest against (MAE); up: furthest in favour (MFE)")
+    return Chart(key, "dots", tr("Excursions"), text, data, note)
 
 
 def dot_text(one: Excursion) -> str:
     """Describe one trade on the chart of excursions."""
     trade = one.trade
-    side = "long" if trade.side >= 0 else "short"
-    return (
-        f"{side} of {formats.moment(trade.entry_time)} · MAE {formats.percent(one.against)} · "
-        f"MFE {formats.percent(one.favour)} · result {formats.percent(trade.net)} "
-        f"({trade.reason.replace('_', ' ')})"
+    side = tr("long") if trade.side >= 0 else tr("short")
+    return tr(
+        "{side} of {entry_time} · MAE {against} · MFE {favour} · result {net} ({reason})",
+        side=side,
+        entry_time=formats.moment(trade.entry_time),
+        against=formats.percent(one.against),
+        favour=formats.percent(one.favour),
+        net=formats.percent(trade.net),
+        reason=tr(trade.reason.replace("_", " ")),
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from flows.report import formats
 from flows.report.charts.curves import Curve, drawdown, money_chart
+from flows.report.language import each, tr
 from flows.report.sections.execution import LedgerRows, net_result, number, resting_stops
 from flows.report.tables import counted
 from flows.report.views import BAD, GOOD, WARN, AccountView, Cell, Fact, TableView
@@ -17,7 +18,6 @@ from trading.candles import DAY_MS
 
 Row = Mapping[str, Any]
 
-QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "KRW", "USD", "EUR", "BTC")
 ENDED = frozenset({"filled", "cancelled", "canceled", "expired", "rejected", "dead"})
 POSITION_HEAD = ("Symbol", "Strategy", "Side", "Quantity", "Entry price", "Stop", "At risk")
 FEW_TRADES = 10
@@ -41,12 +41,12 @@ def account_view(ledger: LedgerRows) -> AccountView:
     curve = equity_curve(own)
     if curve is None:
         return AccountView(
-            "No trade yet",
+            tr("No trade yet"),
             "",
-            "The lake holds no equity of an executor at this time, so there is no result.",
+            tr("The lake holds no equity of an executor at this time, so there is no result."),
         )
     currency = asset or quote_currency(ledger)
-    whole = window("whole", curve, curve.times[0])
+    whole = window("", curve, curve.times[0])
     worst = min(drawdown(curve, curve.values[0]).values)
     return AccountView(
         headline=headline(whole, currency),
@@ -57,7 +57,7 @@ def account_view(ledger: LedgerRows) -> AccountView:
             *other_wallets(ledger.equity, asset),
             *trade_facts(ledger, worst, currency),
         ),
-        equity=money_chart("account-equity", "Account equity", curve, currency),
+        equity=money_chart("account-equity", tr("Account equity"), curve, currency),
         positions=position_grid(ledger, currency),
     )
 
@@ -75,7 +75,13 @@ def other_wallets(rows: Sequence[Row], main: str | None) -> tuple[Fact, ...]:
         curve = equity_curve([row for row in rows if str(row.get("asset")) == asset])
         if curve is not None:
             change = formats.percent_change(curve.values[-1] / curve.values[0] - 1.0)
-            found.append(Fact(f"Equity in {asset}", formats.decimal(curve.values[-1]), change))
+            found.append(
+                Fact(
+                    tr("Equity in {asset}", asset=asset),
+                    formats.money(curve.values[-1], asset),
+                    change,
+                )
+            )
     return tuple(found)
 
 
@@ -94,16 +100,8 @@ def equity_curve(rows: Sequence[Row]) -> Curve | None:
 def quote_currency(ledger: LedgerRows) -> str:
     """Return the currency that every traded symbol is quoted in, or nothing if they differ."""
     symbols = {str(row["symbol"]) for row in (*ledger.orders, *ledger.positions)}
-    found = {quote_of(symbol) for symbol in symbols}
+    found = {formats.quote_of(symbol) for symbol in symbols}
     return found.pop() if len(found) == 1 else ""
-
-
-def quote_of(symbol: str) -> str:
-    """Return the quote currency of ``BTCUSDT``, ``BTC/USDT`` or Upbit's ``KRW-BTC``."""
-    for name in QUOTES:
-        if symbol.startswith(f"{name}-") or symbol.endswith(name):
-            return name
-    return ""
 
 
 def window(label: str, curve: Curve, start: int) -> Window:
@@ -118,39 +116,49 @@ def window(label: str, curve: Curve, start: int) -> Window:
 def headline(whole: Window, currency: str) -> str:
     """Say in one line what was made or lost."""
     if not whole.change:
-        return "No gain, no loss"
-    word = "Made" if whole.change > 0 else "Lost"
-    amount = f"{formats.decimal(abs(whole.change))} {currency}".strip()
-    return f"{word} {amount} ({formats.percent_change(whole.share)})"
+        return tr("No gain, no loss")
+    word = tr("Made") if whole.change > 0 else tr("Lost")
+    amount = f"{formats.money(abs(whole.change), currency)} {currency}".strip()
+    share = formats.percent_change(whole.share)
+    return tr("{word} {amount} ({share})", word=word, amount=amount, share=share)
 
 
 def lead(curve: Curve, currency: str, ledger: LedgerRows) -> str:
     """Say over which span, and what is open."""
-    spans = f"From {formats.moment(curve.times[0])} to {formats.moment(curve.times[-1])}"
-    start = f"{formats.decimal(curve.values[0])} {currency}".strip()
+    spans = tr(
+        "From {start} to {end}",
+        start=formats.moment(curve.times[0]),
+        end=formats.moment(curve.times[-1]),
+    )
+    start = f"{formats.money(curve.values[0], currency)} {currency}".strip()
     open_count = sum(not row.get("closed_at") for row in ledger.positions)
-    held = counted(open_count, "open position") if open_count else "no open position"
-    return f"{spans}, after fees and funding, from {start}; {held}."
+    held = counted(open_count, "open position") if open_count else tr("no open position")
+    return tr(
+        "{spans}, after fees and funding, from {start}; {held}.",
+        spans=spans,
+        start=start,
+        held=held,
+    )
 
 
 def window_facts(curve: Curve, currency: str) -> tuple[Fact, ...]:
     """Return equity, and the result of today, seven and thirty days."""
     last = curve.times[-1]
     windows = (
-        window("Today", curve, last - last % DAY_MS),
-        window("7 days", curve, last - 7 * DAY_MS),
-        window("30 days", curve, last - 30 * DAY_MS),
+        window(tr("Today"), curve, formats.midnight(last)),
+        window(tr("7 days"), curve, last - 7 * DAY_MS),
+        window(tr("30 days"), curve, last - 30 * DAY_MS),
     )
-    equity = Fact("Equity", formats.decimal(curve.values[-1]), currency)
-    return (equity, *(window_fact(one) for one in windows))
+    equity = Fact(tr("Equity"), formats.money(curve.values[-1], currency), currency)
+    return (equity, *(window_fact(one, formats.digits_of(currency)) for one in windows))
 
 
-def window_fact(one: Window) -> Fact:
+def window_fact(one: Window, digits: int) -> Fact:
     """Show the result over one span; a ledger that is shorter says since when."""
     note = formats.percent_change(one.share)
     if not one.complete:
-        note += f", since {formats.day(one.since)}"
-    return Fact(one.label, formats.change(one.change), note, tone_of(one.change))
+        note += tr(", since {since}", since=formats.day(one.since))
+    return Fact(one.label, formats.change(one.change, digits=digits), note, tone_of(one.change))
 
 
 def tone_of(change: float) -> str:
@@ -163,23 +171,23 @@ def trade_facts(ledger: LedgerRows, worst: float, currency: str) -> tuple[Fact, 
     results = [net_result(row) for row in ledger.positions if row.get("closed_at")]
     won = [result for result in results if result > 0]
     lost = -sum(result for result in results if result < 0)
-    factor = formats.decimal(sum(won) / lost) if lost else "no loss" if won else formats.NONE
+    factor = formats.decimal(sum(won) / lost) if lost else tr("no loss") if won else formats.NONE
     few = len(results) < FEW_TRADES
     fees = sum(number(row.get("fees")) for row in ledger.positions)
     return (
-        Fact("Deepest drawdown", formats.percent(worst), "from the highest equity"),
-        Fact("Closed trades", formats.whole(len(results)), f"{len(won)} won"),
+        Fact(tr("Deepest drawdown"), formats.percent(worst), tr("from the highest equity")),
+        Fact(tr("Closed trades"), formats.whole(len(results)), tr("{won} won", won=len(won))),
         Fact(
-            "Win rate",
-            "too few" if few else formats.percent(len(won) / len(results), 1),
-            f"needs {FEW_TRADES} trades" if few else "",
+            tr("Win rate"),
+            tr("too few") if few else formats.percent(len(won) / len(results), 1),
+            tr("needs {count} trades", count=FEW_TRADES) if few else "",
         ),
         Fact(
-            "Profit factor",
-            "too few" if few else factor,
-            f"needs {FEW_TRADES} trades" if few else "won / lost",
+            tr("Profit factor"),
+            tr("too few") if few else factor,
+            tr("needs {count} trades", count=FEW_TRADES) if few else tr("won / lost"),
         ),
-        Fact("Fees", formats.decimal(fees), currency),
+        Fact(tr("Fees"), formats.money(fees, currency), currency),
     )
 
 
@@ -188,7 +196,9 @@ def position_grid(ledger: LedgerRows, currency: str) -> TableView | None:
     held = [row for row in ledger.positions if not row.get("closed_at")]
     rows = tuple(position_row(row, ledger.orders, currency) for row in held)
     words = frozenset({0, 1, 2})
-    return TableView(POSITION_HEAD, rows, words, caption="Open positions") if rows else None
+    return (
+        TableView(each(POSITION_HEAD), rows, words, caption=tr("Open positions")) if rows else None
+    )
 
 
 def position_row(row: Row, orders: Sequence[Row], currency: str) -> tuple[Cell, ...]:
@@ -204,18 +214,22 @@ def position_row(row: Row, orders: Sequence[Row], currency: str) -> tuple[Cell, 
     cells = (
         Cell(str(row["symbol"])),
         Cell(str(row["strategy"])),
-        Cell("long" if side > 0 else "short"),
+        Cell(tr("long") if side > 0 else tr("short")),
         Cell(formats.anything(quantity)),
-        Cell(formats.price(entry)),
+        Cell(formats.price(entry, currency)),
     )
     if stop is None:
-        return (*cells, Cell("✗ none", BAD), Cell("everything", BAD))
+        return (*cells, Cell(tr("✗ none"), BAD), Cell(tr("everything"), BAD))
     price = number(stop["trigger_price"])
     risk = (entry - price) * side * quantity
-    shown = f"{formats.decimal(risk)} {currency}".strip() if risk > 0 else "nothing: locked in"
+    shown = (
+        f"{formats.money(risk, currency)} {currency}".strip()
+        if risk > 0
+        else tr("nothing: locked in")
+    )
     distance = formats.percent((price / entry - 1.0) if entry else 0.0)
     return (
         *cells,
-        Cell(f"{formats.price(price)} ({distance})"),
+        Cell(f"{formats.price(price, currency)} ({distance})"),
         Cell(shown, WARN if risk > 0 else GOOD),
     )

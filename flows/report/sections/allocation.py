@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flows.report import formats
+from flows.report.language import tr
 from flows.report.tables import counted, joined
 from flows.report.views import MUTED, WARN, AllocationView, Cell, TableView
 from lake.releases import Ensemble
@@ -13,19 +14,24 @@ from trading.ensemble.weights import regime_weights
 def allocation_view(ensemble: Ensemble | None) -> AllocationView:
     """Return the weights and regimes of a release."""
     if ensemble is None:
-        return AllocationView("The release does not say how its strategies share the account.")
+        return AllocationView(tr("The release does not say how its strategies share the account."))
     pauses = [
-        f"{counted(count, 'candle')} after a {words(regime)} began"
+        tr(
+            "{candles} after a {regime} began",
+            candles=counted(count, "candle"),
+            regime=tr(words(regime)),
+        )
         for regime, count in sorted(ensemble.pauses.items())
         if count
     ]
-    lead = (
-        "The largest share of equity that each strategy may use for an entry, by the regime of its "
-        f"symbol ({ensemble.interval} candles). Weights come from out-of-sample days, bounded and "
-        "smoothed; what a regime takes away stays in cash."
+    lead = tr(
+        "The largest share of equity that each strategy may use for an entry, by the regime of "
+        "its symbol ({interval} candles). Weights come from out-of-sample days, bounded and "
+        "smoothed; what a regime takes away stays in cash.",
+        interval=ensemble.interval,
     )
     if pauses:
-        lead += f" No entries for {joined(pauses)}."
+        lead += tr(" No entries for {names}.", names=joined(pauses))
     return AllocationView(lead, weight_grid(ensemble), regime_grid(ensemble))
 
 
@@ -44,15 +50,27 @@ def weight_grid(ensemble: Ensemble) -> TableView:
         shares = [by_regime[regime][name] for regime in LABELS]
         rows.append(
             (
-                Cell(name.replace("/", " on ")),
+                Cell(
+                    tr(
+                        "{strategy} on {symbol}",
+                        strategy=name.partition("/")[0],
+                        symbol=name.partition("/")[2],
+                    )
+                ),
                 Cell(formats.percent(member.weight)),
                 *(Cell(formats.percent(share), "" if share else MUTED) for share in shares),
                 Cell(formats.whole(member.days)),
                 Cell(formats.whole(member.trades)),
             )
         )
-    head = ("Strategy", "Weight", *(words(r).capitalize() for r in LABELS), "Days", "Trades")
-    return TableView(head, tuple(rows), caption="Shares of the account")
+    head = (
+        tr("Strategy"),
+        tr("Weight"),
+        *(tr(words(r).capitalize()) for r in LABELS),
+        tr("Days"),
+        tr("Trades"),
+    )
+    return TableView(head, tuple(rows), caption=tr("Shares of the account"))
 
 
 def regime_grid(ensemble: Ensemble) -> TableView | None:
@@ -60,7 +78,7 @@ def regime_grid(ensemble: Ensemble) -> TableView | None:
     rows = tuple(
         (
             Cell(symbol),
-            Cell(words(found.label), WARN if ensemble.pauses.get(found.label) else ""),
+            Cell(tr(words(found.label)), WARN if ensemble.pauses.get(found.label) else ""),
             Cell(formats.moment(found.since) if found.since else formats.NONE),
         )
         for symbol, found in sorted(ensemble.regimes.items())
@@ -68,8 +86,8 @@ def regime_grid(ensemble: Ensemble) -> TableView | None:
     if not rows:
         return None
     return TableView(
-        ("Symbol", "Regime", "Since"),
+        (tr("Symbol"), tr("Regime"), tr("Since")),
         rows,
         frozenset({0, 1, 2}),
-        caption="Regimes as of the release",
+        caption=tr("Regimes as of the release"),
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.report import tables
+from flows.report.language import tr
 from flows.report.sections.strategies import OUT
 from flows.report.views import Cell, Comparison, TableView
 
@@ -31,12 +32,12 @@ def comparisons(entries: Sequence[Row]) -> tuple[Comparison, ...]:
     if len({entry["strategy"] for entry in found}) < 2:
         return ()
     found.sort(key=lambda e: (str(e["symbol"]), letters.index(str(e["strategy"]))))
-    head = ("ICT", "Strategy", "Symbol", *(label for _, label in MEASURES))
+    head = (tr("ICT"), tr("Strategy"), tr("Symbol"), *(tr(label) for _, label in MEASURES))
     rows = tuple(_row(entry) for entry in found)
     return (
         Comparison(
-            title="ICT strategies side by side",
-            lead="Out-of-sample, after costs, over the same days of each symbol.",
+            title=tr("ICT strategies side by side"),
+            lead=tr("Out-of-sample, after costs, over the same days of each symbol."),
             grid=TableView(head, rows, frozenset({0, 1, 2})),
         ),
     )

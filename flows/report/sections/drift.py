@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.report import formats
+from flows.report.language import each, recorded, tr
 from flows.report.views import BAD, WARN, Cell, TableView
 from flows.steps.features.drift import NOTABLE
 
@@ -34,23 +35,27 @@ def drift_grid(rows: Sequence[Row]) -> TableView | None:
         return None
     hidden = len(errors) + len(features) - len(shown)
     return TableView(
-        HEAD,
+        each(HEAD),
         tuple(_row(row) for row in shown),
         words=frozenset({0, 1, 4}),
-        caption="Drift: errors of the last day against all days before, and features of the last"
-        " week that moved",
-        more=f"{hidden} more features moved; they are in the table `drift`" if hidden else "",
+        caption=tr(
+            "Drift: errors of the last day against all days before, and features of the last week"
+            " that moved"
+        ),
+        more=tr("{hidden} more features moved; they are in the table `drift`", hidden=hidden)
+        if hidden
+        else "",
     )
 
 
 def _row(row: Row) -> tuple[Cell, ...]:
     limit = row.get("limit")
-    state = Cell("moved", WARN)
+    state = Cell(tr("moved"), WARN)
     if limit is not None:
-        state = Cell("drifts: unproven", BAD) if row["score"] > limit else Cell("as before")
+        state = Cell(tr("drifts: unproven"), BAD) if row["score"] > limit else Cell(tr("as before"))
     return (
         Cell(str(row["symbol"])),
-        Cell(str(row["feature"])),
+        Cell(recorded(str(row["feature"]))),
         Cell(formats.decimal(row["score"])),
         Cell(formats.decimal(NOTABLE if limit is None else limit)),
         state,

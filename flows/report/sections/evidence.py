@@ -9,6 +9,7 @@ from statistics import NormalDist
 from typing import Any
 
 from flows.report import formats, tables
+from flows.report.language import each, recorded, tr
 from flows.report.views import BAD, GOOD, MUTED, WARN, Cell, EvidenceView, TableView
 from trading.research.evidence.budget import NEW_DAYS, spent_by_look
 
@@ -39,8 +40,10 @@ def evidence_view(
     refused = tuple(row for entry in entries for row in _refused_rows(entry))
     return EvidenceView(
         lead=_lead(newest),
-        hypotheses=TableView(_HYPOTHESES, rows, words=frozenset({0, 1, 9})) if rows else None,
-        refused=TableView(_REFUSED, refused, words=frozenset({0, 1, 2, 4})) if refused else None,
+        hypotheses=TableView(each(_HYPOTHESES), rows, words=frozenset({0, 1, 9})) if rows else None,
+        refused=TableView(each(_REFUSED), refused, words=frozenset({0, 1, 2, 4}))
+        if refused
+        else None,
     )
 
 
@@ -66,12 +69,13 @@ _REFUSED = ("Strategy", "Symbol", "Gate", "Figure", "Would have passed")
 
 def _lead(newest: Mapping[str, Row]) -> str:
     if not newest:
-        return "No look was taken yet, so no hypothesis is open."
+        return tr("No look was taken yet, so no hypothesis is open.")
     spent = sum(float(look["alpha"]) for look in newest.values())
-    return (
-        f"{tables.counted(len(newest), 'hypothesis', 'hypotheses')} opened; the newest looks spent "
-        f"{formats.percent(spent)} of the chance of error. What passed is frozen and followed on "
-        "days that it never saw."
+    return tr(
+        "{hypotheses} opened; the newest looks spent {spent} of the chance of error. What passed "
+        "is frozen and followed on days that it never saw.",
+        hypotheses=tables.counted(len(newest), "hypothesis", "hypotheses"),
+        spent=formats.percent(spent),
     )
 
 
@@ -88,18 +92,23 @@ def _hypothesis_row(
     count = sum(row["hypothesis"] == look["hypothesis"] for row in looks)
     days = 0 if followed is None else int(followed["days"])
     return (
-        Cell(str(look["hypothesis"]), hint=f"on {look['symbols']}, {look['trials']} trials"),
-        Cell(state, _TONES[state], hint=reason),
+        Cell(
+            str(look["hypothesis"]),
+            hint=tr(
+                "on {symbols}, {trials} trials", symbols=look["symbols"], trials=look["trials"]
+            ),
+        ),
+        Cell(tr(state), _TONES[state], hint=recorded(reason)),
         Cell(formats.day(first["as_of"])),
         Cell(formats.whole(count)),
         Cell(
             formats.percent(look["alpha"], 3),
-            hint=f"of the strategy's share {formats.percent(look['share'], 3)}",
+            hint=tr("of the strategy's share {share}", share=formats.percent(look["share"], 3)),
         ),
         Cell(formats.decimal(look["p_value"], 4)),
         Cell("–" if followed is None else formats.decimal(followed["e_value"], 2)),
         Cell(formats.whole(days)),
-        Cell(formats.percent(look["ruin"], 1), hint="within a year, drawdown beyond 25 %"),
+        Cell(formats.percent(look["ruin"], 1), hint=tr("within a year, drawdown beyond 25 %")),
         Cell(needed(look, followed), MUTED),
     )
 
@@ -116,25 +125,28 @@ def needed(look: Row, followed: Row | None) -> str:
     """Say what would raise a hypothesis by one state."""
     state = _state(look, followed)
     if state == "confirmed":
-        return "nothing: it is confirmed"
+        return tr("nothing: it is confirmed")
     if state == "proven":
         if followed is None:
-            return "unseen days: the first is not over"
+            return tr("unseen days: the first is not over")
         aim, known = float(followed["confirm_at"]), float(followed["e_value"])
-        text = f"E of {aim:.4g}"
+        text = tr("E of {aim:.4g}", aim=aim)
         pace = _daily_pace(look)
         if pace > 0.0 and known > 0.0:
             days = math.ceil(max(0.0, math.log(aim / known)) / pace)
-            text += f": about {formats.whole(days)} more days at the pace of its test"
+            text += tr(": about {days} more days at the pace of its test", days=formats.whole(days))
         return text
     alpha = spent_by_look(float(look["share"]), int(look["look"]) + 1)
     when = look["as_of"] + timedelta(days=NEW_DAYS)
     if alpha <= 0.0:
-        return "nothing is left of the budget"
+        return tr("nothing is left of the budget")
     line = _NORMAL.inv_cdf(1.0 - alpha) + _NORMAL.inv_cdf(POWER)
-    return (
-        f"p of at most {alpha:.2g} at a look from {formats.day(when)} on: likely for a Sharpe ratio"
-        f" × √years of {line:.1f} or more"
+    return tr(
+        "p of at most {alpha:.2g} at a look from {when} on: likely for a Sharpe ratio × √years of"
+        " {line:.1f} or more",
+        alpha=alpha,
+        when=formats.day(when),
+        line=line,
     )
 
 
@@ -155,12 +167,16 @@ def _refused_rows(entry: Row) -> list[tuple[Cell, ...]]:
         name = str(verdict["name"])
         gate, value, required, _ = tables.verdict_row(verdict)
         strategy, symbol = Cell(str(entry["strategy"])), Cell(str(entry["symbol"]))
-        figure = Cell(value.text, BAD, hint=str(verdict.get("text") or name))
+        figure = Cell(value.text, BAD, hint=recorded(str(verdict.get("text") or name)))
         rows.append((strategy, symbol, gate, figure, Cell(required.text)))
     known = entry.get("evidence") or {}
     if not rows and known.get("state") == "unproven":
-        lost = Cell("demoted" if known.get("demoted") else "unproven", BAD, hint=known["reason"])
-        gate = Cell("Evidence of its hypothesis", hint=known["reason"])
+        lost = Cell(
+            tr("demoted") if known.get("demoted") else tr("unproven"),
+            BAD,
+            hint=recorded(known["reason"]),
+        )
+        gate = Cell(tr("Evidence of its hypothesis"), hint=recorded(known["reason"]))
         cells = (Cell(str(entry["strategy"])), Cell(str(entry["symbol"])), gate, lost)
-        rows.append((*cells, Cell("a later look that passes")))
+        rows.append((*cells, Cell(tr("a later look that passes"))))
     return rows

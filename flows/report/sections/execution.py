@@ -11,6 +11,7 @@ from typing import Any
 from flows.report import formats
 from flows.report.charts.prices import TradeMark
 from flows.report.charts.trades import reason_bars
+from flows.report.language import each, tr, zone_name
 from flows.report.tables import counted, joined
 from flows.report.views import BAD, GOOD, MONO, MUTED, WARN, Cell, Execution, Fact, TableView
 from trading.order_ids import LEGS
@@ -35,7 +36,7 @@ TRIP_HEAD = (
     "Reason",
 )
 ORDER_HEAD = (
-    "Time (UTC)",
+    "Time ({zone})",
     "Client order id",
     "Symbol",
     "Side",
@@ -66,7 +67,7 @@ class LedgerRows:
 def execution_view(ledger: LedgerRows) -> Execution:
     """Show what the executor did: result, round trips, protection, orders."""
     if ledger.empty:
-        return Execution("The lake holds no ledger of an executor at this time.")
+        return Execution(tr("The lake holds no ledger of an executor at this time."))
     closed = [row for row in ledger.positions if row.get("closed_at")]
     slips = [slip for order in ledger.orders if (slip := slippage_bps(order)) is not None]
     return Execution(
@@ -85,12 +86,18 @@ def lead(ledger: LedgerRows, closed: Sequence[Row]) -> str:
     times = [formats.as_ms(row["created_at"]) for row in ledger.orders]
     times += [formats.as_ms(row["time"]) for row in ledger.equity]
     releases = sorted({str(row["release_id"]) for row in ledger.orders if row.get("release_id")})
-    traded = f" It traded {joined(releases)}." if releases else ""
+    traded = tr(" It traded {names}.", names=joined(releases)) if releases else ""
     if not times:
-        return f"The ledger holds {counted(len(closed), 'round trip')}.{traded}"
-    return (
-        f"The executor's ledger from {formats.moment(min(times))} to {formats.moment(max(times))}."
-        f"{traded}"
+        return tr(
+            "The ledger holds {round_trips}.{traded}",
+            round_trips=counted(len(closed), "round trip"),
+            traded=traded,
+        )
+    return tr(
+        "The executor's ledger from {start} to {end}.{traded}",
+        start=formats.moment(min(times)),
+        end=formats.moment(max(times)),
+        traded=traded,
     )
 
 
@@ -102,19 +109,26 @@ def facts(ledger: LedgerRows, closed: Sequence[Row], slips: Sequence[float]) -> 
     tone = GOOD if net > 0 else BAD if net < 0 else ""
     bare = [row for row in ledger.positions if not resting_stops(row, ledger.orders)]
     return (
-        Fact("Orders", formats.whole(len(ledger.orders)), statuses(ledger.orders)),
-        Fact("Fills", formats.whole(len(ledger.fills))),
-        Fact("Round trips", formats.whole(len(closed)), f"{won} won"),
-        Fact("Result", formats.decimal(net), f"after fees of {formats.decimal(fees)}", tone),
+        Fact(tr("Orders"), formats.whole(len(ledger.orders)), statuses(ledger.orders)),
+        Fact(tr("Fills"), formats.whole(len(ledger.fills))),
+        Fact(tr("Round trips"), formats.whole(len(closed)), tr("{won} won", won=won)),
         Fact(
-            "Slippage",
-            f"{formats.decimal(mean(slips), 1)} bp" if slips else formats.NONE,
-            f"worst {formats.decimal(max(slips), 1)} bp" if slips else "no fill to compare",
+            tr("Result"),
+            formats.decimal(net),
+            tr("after fees of {fees}", fees=formats.decimal(fees)),
+            tone,
         ),
         Fact(
-            "Without a stop",
+            tr("Slippage"),
+            tr("{mean} bp", mean=formats.decimal(mean(slips), 1)) if slips else formats.NONE,
+            tr("worst {highest} bp", highest=formats.decimal(max(slips), 1))
+            if slips
+            else tr("no fill to compare"),
+        ),
+        Fact(
+            tr("Without a stop"),
             formats.whole(len(bare)),
-            f"of {counted(len(ledger.positions), 'position')}",
+            tr("of {positions}", positions=counted(len(ledger.positions), "position")),
             BAD if bare else GOOD,
         ),
     )
@@ -123,7 +137,10 @@ def facts(ledger: LedgerRows, closed: Sequence[Row], slips: Sequence[float]) -> 
 def statuses(orders: Sequence[Row]) -> str:
     """Write ``9 filled, 2 cancelled``."""
     counts = Counter(str(row["status"]) for row in orders)
-    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    return ", ".join(
+        tr("{count} {status}", count=count, status=tr(name))
+        for name, count in sorted(counts.items())
+    )
 
 
 def number(value: Any) -> float:
@@ -168,7 +185,7 @@ def mark_of(position: Row) -> TradeMark:
         number(position.get("entry_price")),
         number(position.get("exit_price")),
         net_result(position),
-        str(position.get("exit_reason") or "not recorded"),
+        str(position.get("exit_reason") or tr("not recorded")),
         int(position["side"]),
     )
 
@@ -179,7 +196,9 @@ def trip_grid(ledger: LedgerRows) -> TableView | None:
         return None
     ordered = sorted(ledger.positions, key=lambda row: formats.as_ms(row.get("opened_at")))
     rows = tuple(trip_row(row, entered(row, ledger.orders)) for row in ordered)
-    return TableView(TRIP_HEAD, rows, frozenset({0, 1, 2, 3, 4, 9}), caption="Round trips")
+    return TableView(
+        each(TRIP_HEAD), rows, frozenset({0, 1, 2, 3, 4, 9}), caption=tr("Round trips")
+    )
 
 
 def entered(position: Row, orders: Sequence[Row]) -> float:
@@ -192,18 +211,18 @@ def entered(position: Row, orders: Sequence[Row]) -> float:
 def trip_row(row: Row, quantity: float) -> tuple[Cell, ...]:
     """Show one position; one that is still open says so."""
     closed = bool(row.get("closed_at"))
-    net = net_result(row)
+    net, quote = net_result(row), formats.quote_of(str(row["symbol"]))
     return (
         Cell(str(row["symbol"])),
         Cell(str(row["strategy"])),
-        Cell("long" if row["side"] > 0 else "short"),
+        Cell(tr("long") if row["side"] > 0 else tr("short")),
         Cell(formats.stamp(row.get("opened_at"))),
-        Cell(formats.stamp(row["closed_at"])) if closed else Cell("open", WARN),
+        Cell(formats.stamp(row["closed_at"])) if closed else Cell(tr("open"), WARN),
         Cell(formats.anything(quantity)),
-        Cell(formats.price(row.get("entry_price"))),
-        Cell(formats.price(row.get("exit_price"))),
-        Cell(formats.decimal(net), GOOD if net > 0 else BAD) if closed else Cell(formats.NONE),
-        Cell(str(row.get("exit_reason") or formats.NONE).replace("_", " ")),
+        Cell(formats.price(row.get("entry_price"), quote)),
+        Cell(formats.price(row.get("exit_price"), quote)),
+        Cell(formats.money(net, quote), GOOD if net > 0 else BAD) if closed else Cell(formats.NONE),
+        Cell(tr(str(row.get("exit_reason") or formats.NONE).replace("_", " "))),
     )
 
 
@@ -219,13 +238,20 @@ def stop_grid(ledger: LedgerRows) -> TableView | None:
                 stops_cell(stops, "sl"),
                 stops_cell(stops, "tp"),
                 delay_cell(position),
-                Cell("✓ rested", GOOD) if stops else Cell("✗ none", BAD),
+                Cell(tr("✓ rested"), GOOD) if stops else Cell(tr("✗ none"), BAD),
             )
         )
     if not rows:
         return None
-    head = ("Symbol", "Opened", "Stop at", "Take-profit at", "Protected after", "At the exchange")
-    return TableView(head, tuple(rows), frozenset({0, 1}), caption="Protection")
+    head = (
+        tr("Symbol"),
+        tr("Opened"),
+        tr("Stop at"),
+        tr("Take-profit at"),
+        tr("Protected after"),
+        tr("At the exchange"),
+    )
+    return TableView(head, tuple(rows), frozenset({0, 1}), caption=tr("Protection"))
 
 
 def stops_cell(stops: Sequence[Row], leg: str) -> Cell:
@@ -240,7 +266,9 @@ def delay_cell(position: Row) -> Cell:
     opened, safe = position.get("opened_at"), position.get("protected_at")
     if not opened or not safe:
         return Cell(formats.NONE)
-    return Cell(f"{(formats.as_ms(safe) - formats.as_ms(opened)) / 1000:,.3g} s")
+    return Cell(
+        tr("{seconds:,.3g} s", seconds=(formats.as_ms(safe) - formats.as_ms(opened)) / 1000)
+    )
 
 
 def order_grid(orders: Sequence[Row]) -> TableView | None:
@@ -250,8 +278,13 @@ def order_grid(orders: Sequence[Row]) -> TableView | None:
     shown = sorted(orders, key=lambda row: (row["created_at"], row["client_id"]))
     shown = shown[-MAX_ORDER_ROWS:]
     rows = tuple(order_row(row) for row in shown)
-    more = f"The last {len(shown)} of {len(orders)} orders." if len(shown) < len(orders) else ""
-    return TableView(ORDER_HEAD, rows, frozenset({0, 1, 2, 3, 4, 8}), more=more)
+    more = (
+        tr("The last {shown} of {orders} orders.", shown=len(shown), orders=len(orders))
+        if len(shown) < len(orders)
+        else ""
+    )
+    head = tuple(tr(text, zone=zone_name()) for text in ORDER_HEAD)
+    return TableView(head, rows, frozenset({0, 1, 2, 3, 4, 8}), more=more)
 
 
 def order_row(row: Row) -> tuple[Cell, ...]:
@@ -263,12 +296,18 @@ def order_row(row: Row) -> tuple[Cell, ...]:
         Cell(formats.stamp(row["created_at"])),
         Cell(str(row["client_id"]), MONO),
         Cell(str(row["symbol"])),
-        Cell(str(row["side"]).lower()),
-        Cell(LEGS.get(leg, leg)),
-        Cell(formats.anything(number(row["quantity"])) if row.get("quantity") else "all"),
-        Cell(formats.price(number(shown)) if shown else formats.NONE),
-        Cell(formats.NONE if slip is None else f"{formats.decimal(slip, 1)} bp", MUTED),
-        Cell(str(row["status"]), BAD if row["status"] in ("rejected", "dead") else ""),
+        Cell(tr(str(row["side"]).lower())),
+        Cell(tr(LEGS.get(leg, leg))),
+        Cell(formats.anything(number(row["quantity"])) if row.get("quantity") else tr("all")),
+        Cell(
+            formats.price(number(shown), formats.quote_of(str(row["symbol"])))
+            if shown
+            else formats.NONE
+        ),
+        Cell(
+            formats.NONE if slip is None else tr("{mean} bp", mean=formats.decimal(slip, 1)), MUTED
+        ),
+        Cell(tr(str(row["status"])), BAD if row["status"] in ("rejected", "dead") else ""),
     )
 
 
@@ -278,4 +317,4 @@ def event_grid(events: Sequence[Row]) -> TableView | None:
     if not counts:
         return None
     rows = tuple((Cell(kind), Cell(formats.whole(count))) for kind, count in sorted(counts.items()))
-    return TableView(("Recorded events", "Count"), rows)
+    return TableView((tr("Recorded events"), tr("Count")), rows)

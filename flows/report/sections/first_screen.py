@@ -9,6 +9,7 @@ from typing import Any
 
 from flows.report import formats, tables
 from flows.report.lake_reader import ReportData
+from flows.report.language import each, recorded, tr
 from flows.report.sections.account import account_view
 from flows.report.sections.execution import LedgerRows, resting_stops, slippage_bps
 from flows.report.sections.parity import parity_check
@@ -63,8 +64,8 @@ def trading_grid(data: ReportData, entries: Sequence[Row]) -> TableView | None:
         return None
     until = data.manifest["valid_until"].get("params")
     rows = tuple(trading_row(entry, data.searches, until, data.as_of) for entry in entries)
-    caption = "Out-of-sample results, after costs"
-    return TableView(TRADING_HEAD, rows, frozenset({0, 1, 2, 8}), caption=caption)
+    caption = tr("Out-of-sample results, after costs")
+    return TableView(each(TRADING_HEAD), rows, frozenset({0, 1, 2, 8}), caption=caption)
 
 
 def trading_row(
@@ -80,7 +81,7 @@ def trading_row(
     return (
         Cell(strategy),
         Cell(symbol),
-        Cell("✓ proven", GOOD) if entry.get("proven") else Cell("! unproven", WARN),
+        Cell(tr("✓ proven"), GOOD) if entry.get("proven") else Cell(tr("! unproven"), WARN),
         *figures,
         Cell(tables.gates_passed(entry.get("verdicts") or ())),
         Cell(key_parameters(entry.get("params") or {}, own), f"{MUTED} wrap"),
@@ -95,7 +96,7 @@ def key_parameters(params: Mapping[str, Any], searches: Sequence[Row]) -> str:
     names = searched or sorted(params)
     shown = [f"{name} {formats.anything(params[name])}" for name in names[:MOST_PARAMETERS]]
     more = len(names) - MOST_PARAMETERS
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(shown) + (tr(" and {more} more", more=more) if more > 0 else "")
 
 
 def checks(data: ReportData, entries: Sequence[Row]) -> tuple[Check, ...]:
@@ -112,16 +113,22 @@ def checks(data: ReportData, entries: Sequence[Row]) -> tuple[Check, ...]:
 def gate_check(entries: Sequence[Row]) -> Check:
     """Say how many parameter sets passed every gate, and which gates failed most."""
     proven = sum(bool(entry.get("proven")) for entry in entries)
-    text = f"{proven} of {counted(len(entries), 'parameter set')} passed every gate."
+    text = tr(
+        "{proven} of {parameter_sets} passed every gate.",
+        proven=proven,
+        parameter_sets=counted(len(entries), "parameter set"),
+    )
     failed: dict[str, int] = {}
     for entry in entries:
         for name in tables.failed_gates(entry.get("verdicts") or ()):
             failed[name] = failed.get(name, 0) + 1
     if failed:
         worst = sorted(failed.items(), key=lambda item: (-item[1], item[0]))[:3]
-        text += f" Most often not passed: {joined([f'{name} ({n})' for name, n in worst])}."
+        text += tr(
+            " Most often not passed: {names}.", names=joined([f"{name} ({n})" for name, n in worst])
+        )
     tone = GOOD if entries and proven == len(entries) else WARN
-    return Check("Gates", text, tone)
+    return Check(tr("Gates"), text, tone)
 
 
 def validity_check(until: Any, as_of: datetime) -> Check:
@@ -129,30 +136,50 @@ def validity_check(until: Any, as_of: datetime) -> Check:
     moment = formats.as_datetime(until)
     assert moment is not None
     if moment <= as_of:
-        text = f"The parameters expired on {formats.moment(moment)}: only exits are allowed."
-        return Check("Validity", text, BAD)
-    return Check("Validity", f"The parameters are valid until {formats.moment(moment)}.", GOOD)
+        text = tr(
+            "The parameters expired on {moment}: only exits are allowed.",
+            moment=formats.moment(moment),
+        )
+        return Check(tr("Validity"), text, BAD)
+    return Check(
+        tr("Validity"),
+        tr("The parameters are valid until {moment}.", moment=formats.moment(moment)),
+        GOOD,
+    )
 
 
 def ledger_checks(ledger: LedgerRows) -> tuple[Check, ...]:
     """Compare fills with decisions, and positions with their resting stops."""
     if ledger.empty:
-        return (Check("Live trading", "Nothing was traded, so nothing can be compared.", WARN),)
+        return (
+            Check(tr("Live trading"), tr("Nothing was traded, so nothing can be compared."), WARN),
+        )
     slips = [slip for order in ledger.orders if (slip := slippage_bps(order)) is not None]
     bare = [row for row in ledger.positions if not resting_stops(row, ledger.orders)]
     if slips:
-        text = (
-            f"{counted(len(slips), 'fill')} cost {formats.decimal(mean(slips), 1)} bp on average "
-            f"against the decided price, {formats.decimal(max(slips), 1)} bp at worst."
+        text = tr(
+            "{fills} cost {mean} bp on average against the decided price, {highest} bp at worst.",
+            fills=counted(len(slips), "fill"),
+            mean=formats.decimal(mean(slips), 1),
+            highest=formats.decimal(max(slips), 1),
         )
-        fills = Check("Fills and decisions", text, GOOD if mean(slips) <= 5 else WARN)
+        fills = Check(tr("Fills and decisions"), text, GOOD if mean(slips) <= 5 else WARN)
     else:
-        fills = Check("Fills and decisions", "No fill can be compared with a decision.", WARN)
+        fills = Check(
+            tr("Fills and decisions"), tr("No fill can be compared with a decision."), WARN
+        )
     count = counted(len(ledger.positions), "position")
     if bare:
-        text = f"{len(bare)} of {count} never had a stop at the exchange."
-        return (fills, Check("Protection", text, BAD))
-    return (fills, Check("Protection", f"{count}, each with a stop at the exchange.", GOOD))
+        text = tr(
+            "{bare} of {count} never had a stop at the exchange.", bare=len(bare), count=count
+        )
+        return (fills, Check(tr("Protection"), text, BAD))
+    return (
+        fills,
+        Check(
+            tr("Protection"), tr("{count}, each with a stop at the exchange.", count=count), GOOD
+        ),
+    )
 
 
 def data_check(data: ReportData) -> Check:
@@ -161,29 +188,40 @@ def data_check(data: ReportData) -> Check:
     rows = sum(one.rows for one in data.series)
     quarantined = sum(one.rows for one in data.bad)
     missing = sum(one.missing for one in data.series)
-    text = (
-        f"{counted(rows, 'row')} passed the checks; {formats.whole(quarantined)} in quarantine, "
-        f"{formats.whole(missing)} missing."
+    text = tr(
+        "{rows} passed the checks; {quarantined} in quarantine, {missing} missing.",
+        rows=counted(rows, "row"),
+        quarantined=formats.whole(quarantined),
+        missing=formats.whole(missing),
     )
     if left_out:
         names = sorted({str(one["symbol"]) for one in left_out})
-        return Check("Data", f"{text} Left out: {joined(names)}.", BAD)
-    return Check("Data", text, WARN if quarantined or missing or not rows else GOOD)
+        return Check(
+            tr("Data"), tr("{text} Left out: {names}.", text=text, names=joined(names)), BAD
+        )
+    return Check(tr("Data"), text, WARN if quarantined or missing or not rows else GOOD)
 
 
 def changes_view(changes: ReleaseDiff | None, manifest: Row | None) -> Changes:
     """Say what differs from the release before, without hashes and partitions."""
     if manifest is None:
-        return Changes("Nothing was published.")
+        return Changes(tr("Nothing was published."))
     if changes is None:
-        return Changes("This is the first release of this lake, or the one before is gone.")
+        return Changes(tr("This is the first release of this lake, or the one before is gone."))
     lines = [line for line in changes.changes if not line.startswith(("file ", "partition "))]
     if not lines:
-        return Changes(f"The same strategies and parameters as {changes.before}.")
-    lead = f"Against {changes.before}: {counted(len(lines), 'difference')}."
+        return Changes(tr("The same strategies and parameters as {before}.", before=changes.before))
+    lead = tr(
+        "Against {before}: {differences}.",
+        before=changes.before,
+        differences=counted(len(lines), "difference"),
+    )
     if len(lines) > MOST_CHANGES:
-        lead += f" The first {MOST_CHANGES}; `nocturne release diff` shows all."
-    return Changes(lead, tuple(lines[:MOST_CHANGES]))
+        lead += tr(
+            " The first {count}; `nocturne release diff` shows all.",
+            count=MOST_CHANGES,
+        )
+    return Changes(lead, tuple(recorded(line) for line in lines[:MOST_CHANGES]))
 
 
 def lost_outside(entry: Row) -> bool:
@@ -203,26 +241,37 @@ def next_steps(data: ReportData, entries: Sequence[Row]) -> tuple[str, ...]:
     ]
     if unsafe:
         names = joined(sorted({str(row["symbol"]) for row in unsafe}))
-        steps.append(f"Check the stops of {names} at the exchange now: none rests in the ledger.")
+        steps.append(
+            tr(
+                "Check the stops of {names} at the exchange now: none rests in the ledger.",
+                names=names,
+            )
+        )
     if manifest is None:
-        steps.append("Run `nocturne flow nightly`: nothing is published, so nothing can trade.")
+        steps.append(tr("Run `nocturne flow nightly`: nothing is published, so nothing can trade."))
         return tuple(steps)
     until = formats.as_datetime(manifest["valid_until"].get("params"))
     if until is not None and until <= data.as_of:
-        steps.append("Run `nocturne flow nightly`: the parameters have expired.")
+        steps.append(tr("Run `nocturne flow nightly`: the parameters have expired."))
     if manifest["left_out"]:
-        steps.append("Look at data quality: at least one symbol was left out because of its data.")
+        steps.append(
+            tr("Look at data quality: at least one symbol was left out because of its data.")
+        )
     unproven = [entry for entry in entries if not entry.get("proven")]
     if unproven:
         steps.append(
-            f"Keep {'it' if len(entries) == 1 else 'this release'} in replay or paper: "
-            f"{len(unproven)} of {counted(len(entries), 'parameter set')} did not pass the gates, "
-            "and live refuses them."
+            tr(
+                "Keep {subject} in replay or paper: {unproven} of {parameter_sets} did not pass "
+                "the gates, and live refuses them.",
+                subject=tr("it") if len(entries) == 1 else tr("this release"),
+                unproven=len(unproven),
+                parameter_sets=counted(len(entries), "parameter set"),
+            )
         )
     if entries and all(lost_outside(entry) for entry in entries):
         steps.append(
-            "Search other strategies, symbols or grids: none of these earned out-of-sample."
+            tr("Search other strategies, symbols or grids: none of these earned out-of-sample.")
         )
     if ledger.empty:
-        steps.append("Start the executor on this release: `nocturne executor run`.")
-    return tuple(steps) or ("Nothing. Everything passed, and every position has its stop.",)
+        steps.append(tr("Start the executor on this release: `nocturne executor run`."))
+    return tuple(steps) or (tr("Nothing. Everything passed, and every position has its stop."),)

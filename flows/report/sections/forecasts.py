@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.report import formats
+from flows.report.language import each, recorded, tr
 from flows.report.views import Cell, TableView
 
 Row = Mapping[str, Any]
 
-HEAD = ("Entry", "Symbol", "Model", "Next hour, x usual", "Made", "Size", "Quantity", "Without")
+HEAD = ("Entry", "Symbol", "Model", "Next hour, x usual", "Made at", "Size", "Quantity", "Without")
 MOST = 50
 
 
@@ -25,11 +26,13 @@ def forecast_grid(events: Sequence[Row]) -> TableView | None:
     rows = tuple(_row(row, data) for row, data in used[-MOST:])
     hidden = len(used) - len(rows)
     return TableView(
-        HEAD,
+        each(HEAD),
         rows,
         words=frozenset({0, 1, 2, 4}),
-        caption="Entries and the forecast of volatility behind their size",
-        more=f"{hidden} earlier entries are in the table `events`" if hidden else "",
+        caption=tr("Entries and the forecast of volatility behind their size"),
+        more=tr("{hidden} earlier entries are in the table `events`", hidden=hidden)
+        if hidden
+        else "",
     )
 
 
@@ -42,14 +45,14 @@ def _row(row: Row, data: Row) -> tuple[Cell, ...]:
         return (
             when,
             symbol,
-            Cell(f"none: {known['missing']}"),
+            Cell(tr("none: {missing}", missing=recorded(known["missing"]))),
             none,
             none,
             Cell("100%"),
             size,
             without,
         )
-    model = f"{known['model']}{'' if known['proven'] else ' (unproven)'}"
+    model = f"{known['model']}{'' if known['proven'] else ' (' + tr('unproven') + ')'}"
     return (
         when,
         symbol,

@@ -7,6 +7,7 @@ from typing import Any
 
 from flows.report import formats, tables
 from flows.report.charts.folds import FoldBar, fold_chart
+from flows.report.language import recorded, tr
 from flows.report.sections.strategies import slug
 from flows.report.views import GOOD, Cell, Chart, Fact, ModelView, TableView
 from trading.research.evidence.states import HypothesisEvidence
@@ -42,11 +43,13 @@ SIGNED = frozenset({"net_bp"})
 def models_lead(cards: Sequence[Row]) -> str:
     """Summarize the section in two sentences."""
     if not cards:
-        return "No model was trained for this release."
+        return tr("No model was trained for this release.")
     proven = sum(bool(card["proven"]) for card in cards)
-    return (
+    return tr(
         "Models are evaluated by walk-forward on unseen rows, beside baselines on the same rows. "
-        f" {proven} of {tables.counted(len(cards), 'model')} passed every gate."
+        "{proven} of {models} passed every gate.",
+        proven=proven,
+        models=tables.counted(len(cards), "model"),
     )
 
 
@@ -64,18 +67,18 @@ def model_view(card: Row) -> ModelView:
     described = {str(f["name"]): str(f["description"]) for f in card["features"]}
     return ModelView(
         key=key,
-        name=TARGETS.get(model, model),
+        name=tr(TARGETS.get(model, model)),
         symbol=symbol,
         proven=bool(card["proven"]),
         why=why(card),
         facts=(
-            Fact("model", model),
-            Fact("family", FAMILIES.get(str(card.get("family")), "LightGBM")),
-            Fact("recipes tried", formats.whole(card["scores"].get("trials") or 1)),
-            Fact("features", formats.whole(len(card["features"]))),
-            Fact("rows", formats.whole(card["rows"])),
-            Fact("trained on", formats.span(card["train_from"], card["train_to"])),
-            Fact("file", formats.digest(card["sha256"])),
+            Fact(tr("model"), model),
+            Fact(tr("family"), tr(FAMILIES.get(str(card.get("family")), "LightGBM"))),
+            Fact(tr("recipes tried"), formats.whole(card["scores"].get("trials") or 1)),
+            Fact(tr("features"), formats.whole(len(card["features"]))),
+            Fact(tr("rows"), formats.whole(card["rows"])),
+            Fact(tr("trained on"), formats.span(card["train_from"], card["train_to"])),
+            Fact(tr("file"), formats.digest(card["sha256"])),
         ),
         metrics=score_grid(card["scores"]),
         verdicts=tables.verdict_grid(card["verdicts"]),
@@ -87,24 +90,29 @@ def model_view(card: Row) -> ModelView:
 
 
 def _sentence(known: Row) -> str:
-    return HypothesisEvidence(**known).sentence
+    return recorded(HypothesisEvidence(**known).sentence)
 
 
 def why(card: Row) -> str:
     """Explain the state of one model."""
     known = card.get("evidence")
     if card["proven"]:
-        passed = f"All {len(card['verdicts'])} gates were passed."
+        passed = tr("All {verdicts} gates were passed.", verdicts=len(card["verdicts"]))
         return f"{passed} {_sentence(known)}." if known else passed
     if any(one["name"] == "leak_alarm" and not one["passed"] for one in card["verdicts"]):
-        return "The leak alarm was raised: it is too good to be true, so it is not published."
+        return tr("The leak alarm was raised: it is too good to be true, so it is not published.")
     failed = tables.failed_gates(card["verdicts"])
     if not failed and known:
-        return f"Every gate of its own was passed, but its hypothesis is {_sentence(known)}."
+        return tr(
+            "Every gate of its own was passed, but its hypothesis is {known}.",
+            known=_sentence(known),
+        )
     count = tables.counted(len(failed), "gate")
-    return (
-        f"{count} of {len(card['verdicts'])} not passed: {tables.joined(failed)}. "
-        "Nothing trades on it."
+    return tr(
+        "{count} of {verdicts} not passed: {names}. Nothing trades on it.",
+        count=count,
+        verdicts=len(card["verdicts"]),
+        names=tables.joined(failed),
     )
 
 
@@ -114,9 +122,9 @@ def score_grid(scores: Row) -> TableView | None:
     if not names:
         return None
     rivals = [b for b in BASELINES if any(formats.known(scores.get(f"{n}_{b}")) for n in names)]
-    rows = [score_row("this model", scores, names, "")]
-    rows += [score_row(BASELINES[rival], scores, names, f"_{rival}") for rival in rivals]
-    return TableView(("Out-of-sample", *(SCORES[name] for name in names)), tuple(rows))
+    rows = [score_row(tr("this model"), scores, names, "")]
+    rows += [score_row(tr(BASELINES[rival]), scores, names, f"_{rival}") for rival in rivals]
+    return TableView((tr("Out-of-sample"), *(tr(SCORES[name]) for name in names)), tuple(rows))
 
 
 def columns(name: str) -> tuple[str, ...]:
@@ -145,7 +153,7 @@ def model_folds(key: str, folds: Sequence[Row]) -> Chart | None:
     if not folds:
         return None
     name = fold_score(folds[0]["scores"])
-    names = ("the best baseline", f"{SCORES[name]} of the model")
+    names = ("the best baseline", tr("{score} of the model", score=tr(SCORES[name])))
     return fold_chart(key, [model_fold(fold) for fold in folds], "number", names)
 
 
@@ -172,7 +180,7 @@ def importance_grid(
     moved = {str(entry["feature"]): float(entry["share"]) for entry in shap}
     rows = tuple(
         (
-            Cell(str(entry["feature"]), hint=described.get(str(entry["feature"]), "")),
+            Cell(str(entry["feature"]), hint=recorded(described.get(str(entry["feature"]), ""))),
             Cell(
                 formats.percent(entry["gain"], 1),
                 share=round(float(entry["gain"]) / biggest, 4),
@@ -181,5 +189,9 @@ def importance_grid(
         )
         for entry in importance
     )
-    caption = "Feature importance: shares of the total gain, and of the mean absolute SHAP value"
-    return TableView(("Feature", "Gain", "SHAP"), rows, caption=caption) if rows else None
+    caption = tr(
+        "Feature importance: shares of the total gain, and of the mean absolute SHAP value"
+    )
+    return (
+        TableView((tr("Feature"), tr("Gain"), tr("SHAP")), rows, caption=caption) if rows else None
+    )

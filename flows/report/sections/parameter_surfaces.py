@@ -8,6 +8,7 @@ from typing import Any
 
 from flows.report import formats, tables
 from flows.report.charts.surfaces import Slice, heat_map, slices
+from flows.report.language import joined, tr
 from flows.report.views import SurfaceGroup, SurfaceMap
 
 Row = Mapping[str, Any]
@@ -24,13 +25,14 @@ def surface_groups(
     rows = [(parsed(row["params"]), row) for row in searches]
     marked = [values for values, row in rows if row.get("approved") == 1]
     groups = []
-    for column, title in SURFACES:
+    for column, english in SURFACES:
+        title = tr(english)
         points = [
             (values, float(row[column])) for values, row in rows if formats.known(row.get(column))
         ]
         if not any(value for _, value in points):
             if points:
-                groups.append(SurfaceGroup(title, "no combination traded", ()))
+                groups.append(SurfaceGroup(title, tr("no combination traded"), ()))
             continue
         planes = slices(points, params, marked)
         biggest = max(abs(value) for plane in planes for value in plane.values.values())
@@ -39,7 +41,7 @@ def surface_groups(
             for index, plane in enumerate(planes)
         )
         tried = tables.counted(len(points), "combination")
-        note = f"total return of {tried}; ▢ chosen, • on the plateau"
+        note = tr("total return of {tried}; ▢ chosen, • on the plateau", tried=tried)
         groups.append(SurfaceGroup(title, note, maps))
     return tuple(groups)
 
@@ -48,8 +50,9 @@ def surface(key: str, title: str, plane: Slice, biggest: float) -> SurfaceMap:
     """Draw one heat map with the parameters that were fixed."""
     note = ", ".join(f"{name} = {formats.anything(value)}" for name, value in plane.fixed)
     if plane.merged:
-        note = "median over the other parameters"
-    name = f"{title}: total return by {plane.across}" + (f" and {plane.down}" if plane.down else "")
+        note = tr("median over the other parameters")
+    names = joined([name for name in (plane.across, plane.down) if name])
+    name = tr("{title}: total return by {names}", title=title, names=names)
     return SurfaceMap(note, heat_map(key, name, plane, biggest))
 
 

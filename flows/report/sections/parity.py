@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.report import formats
+from flows.report.language import each, recorded, tr, zone_name
 from flows.report.tables import counted
 from flows.report.views import BAD, GOOD, MUTED, WARN, Cell, Check, ParityView, TableView
 
@@ -27,7 +28,7 @@ _DAYS = (
     "Latency",
     "Rest",
 )
-_ROWS = ("Candle (UTC)", "Strategy", "Symbol", "What", "Verdict", "Live", "Replay", "Reason")
+_ROWS = ("Candle ({zone})", "Strategy", "Symbol", "What", "Verdict", "Live", "Replay", "Reason")
 _PARTS = ("gap", "fees", "funding", "slippage", "latency", "rest")
 _TONES = {"different": BAD, "explained": MUTED, "not compared": WARN}
 
@@ -36,22 +37,26 @@ def parity_view(rows: Sequence[Row]) -> ParityView:
     """Show each day's comparison, and the rows that are not equal, newest first."""
     days = sorted({str(row["day"]) for row in rows}, reverse=True)
     if not days:
-        return ParityView("No day of live trading was compared with its replay yet.")
+        return ParityView(tr("No day of live trading was compared with its replay yet."))
     odd = sorted(
         (row for row in rows if row["verdict"] != "equal"),
         key=lambda row: (row["verdict"] == "different", row["bar_time"]),
         reverse=True,
     )
-    more = f"The first {MOST_ROWS} of {len(odd)}." if len(odd) > MOST_ROWS else ""
+    more = (
+        tr("The first {shown} of {rows}.", shown=MOST_ROWS, rows=len(odd))
+        if len(odd) > MOST_ROWS
+        else ""
+    )
     return ParityView(
         lead=_lead(rows, days),
         days=TableView(
-            _DAYS,
+            each(_DAYS),
             tuple(_day_row(day, [r for r in rows if r["day"] == day]) for day in days[:MOST_DAYS]),
-            caption="Mean difference of a trade in bp of what was entered: live minus replay",
+            caption=tr("Mean difference of a trade in bp of what was entered: live minus replay"),
         ),
         odd=TableView(
-            _ROWS,
+            tuple(tr(text, zone=zone_name()) for text in _ROWS),
             tuple(_odd_row(row) for row in odd[:MOST_ROWS]),
             words=frozenset(range(len(_ROWS))),
             more=more,
@@ -64,27 +69,39 @@ def parity_view(rows: Sequence[Row]) -> ParityView:
 def parity_check(rows: Sequence[Row]) -> Check:
     """Say whether live trading does what was tested."""
     if not rows:
-        return Check("Parity with live", "No day was compared with its replay yet.", WARN)
+        return Check(tr("Parity with live"), tr("No day was compared with its replay yet."), WARN)
     last = max(str(row["day"]) for row in rows)
     own = [row for row in rows if row["day"] == last]
     different = [row for row in own if row["verdict"] == "different"]
-    text = f"On {last} {counted(len(own), 'decision and trade', 'decisions and trades')}"
+    text = tr(
+        "On {last} {decisions_and_trades}",
+        last=last,
+        decisions_and_trades=counted(len(own), "decision and trade", "decisions and trades"),
+    )
     if different:
-        text += f" were compared and {len(different)} differ: {different[0]['reason']}."
-        return Check("Parity with live", text, BAD)
-    return Check("Parity with live", f"{text} equal their replay or are explained.", GOOD)
+        text += tr(
+            " were compared and {different} differ: {reason}.",
+            different=len(different),
+            reason=recorded(str(different[0]["reason"])),
+        )
+        return Check(tr("Parity with live"), text, BAD)
+    return Check(
+        tr("Parity with live"), tr("{text} equal their replay or are explained.", text=text), GOOD
+    )
 
 
 def _lead(rows: Sequence[Row], days: Sequence[str]) -> str:
     different = sum(row["verdict"] == "different" for row in rows)
     found = (
-        f"{counted(different, 'difference')} demoted their strategies."
+        tr("{differences} demoted their strategies.", differences=counted(different, "difference"))
         if different
-        else "No difference was found."
+        else tr("No difference was found.")
     )
-    return (
-        f"The research code decided again on the candles that the executor received, on"
-        f" {counted(len(days), 'day')}. {found}"
+    return tr(
+        "The research code decided again on the candles that the executor received, on {days}. "
+        "{found}",
+        days=counted(len(days), "day"),
+        found=found,
     )
 
 
@@ -114,9 +131,9 @@ def _odd_row(row: Row) -> tuple[Cell, ...]:
         Cell(formats.stamp(row["bar_time"])),
         Cell(str(row["strategy"])),
         Cell(str(row["symbol"])),
-        Cell(str(row["what"])),
-        Cell(str(row["verdict"]), _TONES[str(row["verdict"])]),
-        Cell(str(row["live"]) or formats.NONE),
-        Cell(str(row["replayed"]) or formats.NONE),
-        Cell(str(row["reason"])),
+        Cell(tr(str(row["what"]))),
+        Cell(tr(str(row["verdict"])), _TONES[str(row["verdict"])]),
+        Cell(recorded(str(row["live"])) or formats.NONE),
+        Cell(recorded(str(row["replayed"])) or formats.NONE),
+        Cell(recorded(str(row["reason"]))),
     )

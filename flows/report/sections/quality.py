@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from flows.report import formats
+from flows.report.language import recorded, tr, zone_name
 from flows.report.tables import counted, joined
 from flows.report.views import BAD, GOOD, MONO, MUTED, WARN, Cell, Inputs, Quality, TableView
 
@@ -17,8 +18,8 @@ SERIES_HEAD = (
     "Symbol",
     "Series",
     "Rows",
-    "First (UTC)",
-    "Last (UTC)",
+    "First ({zone})",
+    "Last ({zone})",
     "Gaps",
     "Missing",
     "Quarantined",
@@ -68,15 +69,24 @@ class BadRows:
 def inputs_view(manifest: Row | None) -> Inputs:
     """Show every partition that the release read, from its manifest."""
     if manifest is None:
-        return Inputs("No release was published, so nothing is recorded as read.", None)
+        return Inputs(tr("No release was published, so nothing is recorded as read."), None)
     readings = manifest["fingerprint"]
     total = sum(int(reading["rows"]) for reading in readings)
-    text = (
-        f"{counted(len(readings), 'partition')} with {counted(total, 'row')}, "
-        f"nothing at or after {formats.moment(manifest['as_of'])}. A hash covers exactly the rows "
-        "that were read; the release's manifest holds it in full."
+    text = tr(
+        "{partitions} with {rows}, nothing at or after {as_of}. A hash covers exactly the rows "
+        "that were read; the release's manifest holds it in full.",
+        partitions=counted(len(readings), "partition"),
+        rows=counted(total, "row"),
+        as_of=formats.moment(manifest["as_of"]),
     )
-    head = ("Table", "Partition", "Rows", "First (UTC)", "Last (UTC)", "Hash")
+    head = (
+        tr("Table"),
+        tr("Partition"),
+        tr("Rows"),
+        tr("First ({zone})", zone=zone_name()),
+        tr("Last ({zone})", zone=zone_name()),
+        tr("Hash"),
+    )
     rows = tuple(reading_row(reading) for reading in readings)
     return Inputs(text, TableView(head, rows, frozenset({0, 1, 3, 4, 5})) if rows else None)
 
@@ -103,28 +113,34 @@ def quality_view(
 ) -> Quality:
     """Show rows, gaps and quarantine of each series, and the symbols that failed."""
     if not series and not bad and not left_out:
-        return Quality("The lake holds no checked candles at this time.", None, None)
+        return Quality(tr("The lake holds no checked candles at this time."), None, None)
     refused = {str(one["symbol"]): str(one["reason"]) for one in left_out}
     known = {one.symbol for one in series}
     rows = [series_row(one, bad, refused) for one in series]
     rows += [absent_row(name, bad, why) for name, why in refused.items() if name not in known]
-    table = TableView(SERIES_HEAD, tuple(rows), frozenset({0, 1, 3, 4, 8}))
-    return Quality(quality_lead(series, bad, refused), table, bad_grid(bad), tuple(oddities))
+    head = tuple(tr(text, zone=zone_name()) for text in SERIES_HEAD)
+    table = TableView(head, tuple(rows), frozenset({0, 1, 3, 4, 8}))
+    return Quality(
+        quality_lead(series, bad, refused),
+        table,
+        bad_grid(bad),
+        tuple(recorded(one) for one in oddities),
+    )
 
 
 def quality_lead(
     series: Sequence[SeriesQuality], bad: Sequence[BadRows], refused: Mapping[str, str]
 ) -> str:
     """Summarize the state of the data in at most three sentences."""
-    parts = [f"{counted(sum(one.rows for one in series), 'row')} passed the checks."]
+    parts = [tr("{rows} passed the checks.", rows=counted(sum(one.rows for one in series), "row"))]
     quarantined = sum(one.rows for one in bad)
     parts.append(
-        f"{counted(quarantined, 'row')} went to quarantine, each with its reason."
+        tr("{rows} went to quarantine, each with its reason.", rows=counted(quarantined, "row"))
         if quarantined
-        else "No row went to quarantine."
+        else tr("No row went to quarantine.")
     )
     if refused:
-        parts.append(f"Left out of the release: {joined(sorted(refused))}.")
+        parts.append(tr("Left out of the release: {names}.", names=joined(sorted(refused))))
     return " ".join(parts)
 
 
@@ -144,7 +160,7 @@ def series_row(
         Cell(
             formats.whole(one.missing),
             WARN if one.missing else MUTED,
-            hint=f"the longest gap is {counted(one.longest, 'candle')}",
+            hint=tr("the longest gap is {candles}", candles=counted(one.longest, "candle")),
         ),
         Cell(formats.whole(count), WARN if count else MUTED),
         checks_cell(refused.get(one.symbol), count),
@@ -166,8 +182,12 @@ def absent_row(symbol: str, bad: Sequence[BadRows], reason: str) -> tuple[Cell, 
 def checks_cell(reason: str | None, quarantined: int) -> Cell:
     """Show what became of the symbol."""
     if reason is not None:
-        return Cell(f"✗ left out: {reason}", f"{BAD} wrap")
-    return Cell("✓ passed, rows in quarantine", WARN) if quarantined else Cell("✓ passed", GOOD)
+        return Cell(tr("✗ left out: {reason}", reason=recorded(reason)), f"{BAD} wrap")
+    return (
+        Cell(tr("✓ passed, rows in quarantine"), WARN)
+        if quarantined
+        else Cell(tr("✓ passed"), GOOD)
+    )
 
 
 def bad_grid(bad: Sequence[BadRows]) -> TableView | None:
@@ -178,12 +198,19 @@ def bad_grid(bad: Sequence[BadRows]) -> TableView | None:
         (
             Cell(one.symbol),
             Cell(one.interval),
-            Cell(one.reason, "wrap"),
+            Cell(recorded(one.reason), "wrap"),
             Cell(formats.whole(one.rows)),
             Cell(formats.stamp(one.first)),
             Cell(formats.stamp(one.last)),
         )
         for one in bad
     )
-    head = ("Symbol", "Interval", "Reason", "Rows", "First (UTC)", "Last (UTC)")
-    return TableView(head, rows, frozenset({0, 1, 2, 4, 5}), caption="Quarantine")
+    head = (
+        tr("Symbol"),
+        tr("Interval"),
+        tr("Reason"),
+        tr("Rows"),
+        tr("First ({zone})", zone=zone_name()),
+        tr("Last ({zone})", zone=zone_name()),
+    )
+    return TableView(head, rows, frozenset({0, 1, 2, 4, 5}), caption=tr("Quarantine"))

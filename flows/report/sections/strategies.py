@@ -13,6 +13,7 @@ from flows.report.charts.prices import Bars, TradeMark, price_chart
 from flows.report.charts.structures import Marks
 from flows.report.charts.surfaces import varying
 from flows.report.charts.trades import month_map, reason_bars, return_bars
+from flows.report.language import recorded, tr, zone_name
 from flows.report.sections.parameter_surfaces import parsed, surface_groups
 from flows.report.views import (
     BAD,
@@ -68,9 +69,9 @@ def strategy_view(entry: Row, evidence: StrategyResults) -> StrategyView:
     folds = [fold_of(row) for row in evidence.folds]
     surfaces = surface_groups(key, evidence.searches, params)
     parts = {
-        "prices of the test spans": price,
-        "folds": folds,
-        "a parameter surface": surfaces,
+        tr("prices of the test spans"): price,
+        tr("folds"): folds,
+        tr("a parameter surface"): surfaces,
     }
     return StrategyView(
         key=key,
@@ -96,25 +97,30 @@ def strategy_view(entry: Row, evidence: StrategyResults) -> StrategyView:
 
 def missing_lines(trades: Sequence[TradeMark], names: Sequence[str]) -> tuple[str, ...]:
     """Write one sentence for each thing that could not be drawn."""
-    lines = [] if trades else ["There is no out-of-sample trade, so there is no equity to draw."]
+    lines = (
+        [] if trades else [tr("There is no out-of-sample trade, so there is no equity to draw.")]
+    )
     if names:
-        lines.append(f"Not in the lake: {tables.joined(names)}.")
+        lines.append(tr("Not in the lake: {names}.", names=tables.joined(names)))
     return tuple(lines)
 
 
 def why(proven: bool, verdicts: Sequence[Row]) -> str:
     """Explain the state of one parameter set."""
     if proven:
-        return f"All {len(verdicts)} gates were passed."
+        return tr("All {verdicts} gates were passed.", verdicts=len(verdicts))
     failed = tables.failed_gates(verdicts)
     if not verdicts:
-        return "No gate was evaluated, so nothing is proven."
+        return tr("No gate was evaluated, so nothing is proven.")
     if not failed:
-        return "Every gate was passed, but the choice lies outside of the approved plateau."
+        return tr("Every gate was passed, but the choice lies outside of the approved plateau.")
     count = tables.counted(len(failed), "gate")
-    return (
-        f"{count} of {len(verdicts)} not passed: {tables.joined(failed)}. "
-        "It may trade in replay and paper; live refuses it."
+    return tr(
+        "{count} of {verdicts} not passed: {names}. It may trade in replay and paper; live "
+        "refuses it.",
+        count=count,
+        verdicts=len(verdicts),
+        names=tables.joined(failed),
     )
 
 
@@ -138,17 +144,23 @@ def search_notes(entry: Row) -> tuple[str, ...]:
     inside, outside = entry.get("in_sample") or {}, entry.get(OUT) or {}
     lines = []
     if formats.known(outside.get("trials")):
-        text = f"{tables.counted(int(outside['trials']), 'parameter set')} tried"
+        text = tr(
+            "{parameter_sets} tried",
+            parameter_sets=tables.counted(int(outside["trials"]), "parameter set"),
+        )
         if formats.known(outside.get("effective_trials")):
-            text += f", which count as {formats.anything(outside['effective_trials'])} independent"
-        lines.append(f"{text}; the deflated Sharpe ratio accounts for that.")
+            text += tr(
+                ", which count as {effective_trials} independent",
+                effective_trials=formats.anything(outside["effective_trials"]),
+            )
+        lines.append(tr("{text}; the deflated Sharpe ratio accounts for that.", text=text))
     if inside.get("approved_sets") == 0:
-        lines.append("The long history approves no region of the grid.")
+        lines.append(tr("The long history approves no region of the grid."))
     elif bounds := approved_bounds(inside):
-        lines.append(f"Approved by the long history: {', '.join(bounds)}.")
+        lines.append(tr("Approved by the long history: {bounds}.", bounds=", ".join(bounds)))
     missing = Gaps(int(outside.get("gaps") or 0), int(outside.get("missing_candles") or 0))
     if missing.sentence:
-        lines.append(f"In the test windows {missing.sentence}.")
+        lines.append(tr("In the test windows {sentence}.", sentence=recorded(missing.sentence)))
     return tuple(lines)
 
 
@@ -159,7 +171,7 @@ def approved_bounds(inside: Row) -> list[str]:
         if name.startswith("approved_") and name.endswith("_low"):
             base = name.removeprefix("approved_").removesuffix("_low")
             low, high = inside[name], inside.get(f"approved_{base}_high")
-            reach = "" if low == high else f" to {formats.anything(high)}"
+            reach = "" if low == high else tr(" to {high}", high=formats.anything(high))
             found.append(f"{base} {formats.anything(low)}{reach}")
     return found
 
@@ -217,8 +229,8 @@ def equity_view(key: str, evidence: StrategyResults, trades: Sequence[TradeMark]
         )
     else:
         return None
-    title = "Out-of-sample equity and drawdown"
-    return equity_chart(f"{key}-equity", title, curve, "folds stitched in time, after costs")
+    title = tr("Out-of-sample equity and drawdown")
+    return equity_chart(f"{key}-equity", title, curve, tr("folds stitched in time, after costs"))
 
 
 def compounded(trades: Sequence[TradeMark], folds: Sequence[Row]) -> Curve:
@@ -280,8 +292,8 @@ def fold_grid(folds: Sequence[Row]) -> TableView | None:
         cells += [fold_cell(name, row.get(name)) for name, _ in shown]
         cells += [gap_cell(row.get(name)) for name, _ in lacking]
         rows.append(tuple(cells))
-    labels = (label for _, label in (*shown, *lacking))
-    head = ("Fold", "Trained on", "Tested on", "Chosen", *labels)
+    labels = (tr(label) for _, label in (*shown, *lacking))
+    head = (tr("Fold"), tr("Trained on"), tr("Tested on"), tr("Chosen"), *labels)
     return TableView(head, tuple(rows), frozenset({0, 1, 2, 3}))
 
 
@@ -295,7 +307,7 @@ def gap_cell(missing: Any) -> Cell:
     """Show how many candles a span lacks; a span with gaps is flagged."""
     if not missing:
         return Cell("0" if formats.known(missing) else formats.NONE)
-    return Cell(f"{formats.whole(missing)} candles", WARN)
+    return Cell(tr("{missing} candles", missing=formats.whole(missing)), WARN)
 
 
 def params_text(text: Any) -> str:
@@ -314,14 +326,26 @@ def trade_grid(trades: Sequence[TradeMark]) -> TableView | None:
         (
             Cell(formats.stamp(trade.entry_time)),
             Cell(formats.stamp(trade.exit_time)),
-            Cell("long" if trade.side >= 0 else "short"),
+            Cell(tr("long") if trade.side >= 0 else tr("short")),
             Cell(formats.price(trade.entry_price)),
             Cell(formats.price(trade.exit_price)),
             Cell(formats.percent(trade.net), GOOD if trade.net > 0 else BAD),
-            Cell(trade.reason.replace("_", " ")),
+            Cell(tr(trade.reason.replace("_", " "))),
         )
         for trade in shown
     )
-    more = f"The last {len(shown)} of {len(trades)} trades." if len(shown) < len(trades) else ""
-    head = ("Entry (UTC)", "Exit (UTC)", "Side", "Entry price", "Exit price", "Net", "Reason")
+    more = (
+        tr("The last {shown} of {trades} trades.", shown=len(shown), trades=len(trades))
+        if len(shown) < len(trades)
+        else ""
+    )
+    head = (
+        tr("Entry ({zone})", zone=zone_name()),
+        tr("Exit ({zone})", zone=zone_name()),
+        tr("Side"),
+        tr("Entry price"),
+        tr("Exit price"),
+        tr("Net"),
+        tr("Reason"),
+    )
     return TableView(head, rows, frozenset({0, 1, 2, 6}), more=more)

@@ -8,6 +8,7 @@ from statistics import mean
 
 from flows.report import formats
 from flows.report.charts.prices import TradeMark
+from flows.report.language import tr
 from flows.report.views import BAD, GOOD, Cell, TableView
 from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -25,10 +26,10 @@ def summary_grid(trades: Trades) -> TableView | None:
         [trade for trade in ordered if trade.side < 0],
     )
     rows = tuple(
-        (Cell(label), *(shown(own) if own else Cell(formats.NONE) for own in columns))
+        (Cell(tr(label)), *(shown(own) if own else Cell(formats.NONE) for own in columns))
         for label, shown in ROWS
     )
-    return TableView(("Trades", "All", "Long", "Short"), rows)
+    return TableView((tr("Trades"), tr("All"), tr("Long"), tr("Short")), rows)
 
 
 def share(value: float) -> Cell:
@@ -45,7 +46,7 @@ def profit_factor(trades: Trades) -> str:
     """Return gains over losses as text."""
     gains = sum(trade.net for trade in trades if trade.net > 0)
     losses = -sum(trade.net for trade in trades if trade.net < 0)
-    return formats.decimal(gains / losses) if losses else "no loss"
+    return formats.decimal(gains / losses) if losses else tr("no loss")
 
 
 def mean_of(trades: Trades, won: bool) -> Cell:
@@ -67,11 +68,11 @@ def duration(ms: float) -> str:
     """Write a length of time in its largest two units: ``1 d 4 h``, ``3 h 20 min``, ``5 min``."""
     minutes = round(ms / MINUTE_MS)
     if ms < HOUR_MS:
-        return f"{minutes} min"
+        return tr("{minutes} min", minutes=minutes)
     if ms < DAY_MS:
-        return f"{minutes // 60} h {minutes % 60} min"
+        return tr("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
     hours = round(ms / HOUR_MS)
-    return f"{hours // 24} d {hours % 24} h"
+    return tr("{days} d {hours} h", days=hours // 24, hours=hours % 24)
 
 
 def held(trades: Trades) -> list[int]:

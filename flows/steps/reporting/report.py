@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flows.report.assets import render
 from flows.report.lake_reader import ReportData, read_report_data
+from flows.report.language import PLAIN, Locale, localized, tr
 from flows.report.page import page_of
 from flows.report.summary import summary_of
 from flows.report.week import of_last_days
@@ -32,6 +33,7 @@ def build_report(
     out: Path | None = None,
     unusable: Sequence[tuple[str, str]] = (),
     days: int = 1,
+    chosen: Locale = PLAIN,
 ) -> ReportResult:
     """Write the report of ``release_id``, or of the current release when it is None.
 
@@ -40,17 +42,18 @@ def build_report(
     default ``<lake>/reports/<release_id>.html``. ``unusable`` are files that the run could not use,
     with the reason. A summary of the last ``days`` lies beside it, unless ``out`` is given, with
     the ending ``.txt``; a report of more than one day shows the ledger of these days alone, and is
-    by default ``week-2026-W48.html``.
+    by default ``week-2026-W48.html``. ``chosen`` is the language of the page and its clock.
     Raises `ReleaseRefused` for an unknown or damaged release.
     """
     data = read_report_data(lake, as_of, release_id)
-    page = page_of(data if days == 1 else of_last_days(data, days), unusable)
-    if days != 1:
-        page = replace(page, header=replace(page.header, title="Weekly report"))
     path = out or lake.root / "reports" / f"{file_stem(data, days)}.html"
     if out is None:
         write_bytes(path.with_suffix(".txt"), f"{summary_of(data, days, unusable)}\n".encode())
-    write_bytes(path, render("report.html.j2", page=page).encode())
+    with localized(chosen):
+        page = page_of(data if days == 1 else of_last_days(data, days), unusable)
+        if days != 1:
+            page = replace(page, header=replace(page.header, title=tr("Weekly report")))
+        write_bytes(path, render("report.html.j2", page=page).encode())
     return ReportResult(path, tuple(key for key, _ in page.sections))
 
 

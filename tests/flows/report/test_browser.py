@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, expect
 
+from flows.report.language import Locale
 from flows.steps.reporting.report import build_report
 from tests.browser.pages import (
     PROGRAM,
@@ -60,6 +61,49 @@ def test_every_width_and_scheme_is_sound(
     assert serious_faults(found.page) == []
     assert cut_texts(found.page) == []
     assert found.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert found.trouble == []
+
+
+@pytest.fixture(scope="module")
+def korean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    lake, release = small_lake(tmp_path_factory.mktemp("korean") / "lake", strategy="ict_mixed")
+    chosen = Locale("ko", "Asia/Seoul")
+    return build_report(lake, as_of=LATER, release_id=release, chosen=chosen).path
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_korean_page_is_sound(browser: Browser, korean: Path, width: int) -> None:
+    found = opened(browser, korean, width, "dark")
+    height = found.page.evaluate("document.documentElement.scrollHeight")
+    assert width > WIDTHS[0] or height <= PHONE_SCREENS * 844
+    unfold(found.page)
+    assert serious_faults(found.page) == []
+    assert cut_texts(found.page) == []
+    assert found.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert found.trouble == []
+
+
+@pytest.mark.parametrize(
+    ("key", "keys", "text"),
+    [
+        ("account-equity", ["Home"], "2025-05-06 11:00 KST · 자산 평가액 10,000.00 USDT"),
+        ("exit-reasons", ["ArrowRight"], "익절 · 수익 1 · 손실 0"),
+        (
+            "ict-mixed-BTCUSDT-price",
+            ["Home"],
+            "2025-05-03 09:00 KST · 시가 101.29 · 고가 105.29 · 저가 100.29 · 종가",
+        ),
+    ],
+)
+def test_the_keyboard_reads_korean_charts(
+    browser: Browser, korean: Path, key: str, keys: list[str], text: str
+) -> None:
+    found = opened(browser, korean, 1440)
+    unfold(found.page)
+    found.page.locator(f"#{key}").focus()
+    for each in keys:
+        found.page.keyboard.press(each)
+    assert text in readout(found.page, key)
     assert found.trouble == []
 
 

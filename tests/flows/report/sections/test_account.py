@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from flows.report import formats
 from flows.report.charts.curves import Curve
-from flows.report.sections.account import account_view, quote_of, window
+from flows.report.sections.account import account_view, window
 from flows.report.sections.execution import LedgerRows
 from trading.candles import DAY_MS, HOUR_MS
 
@@ -66,7 +67,7 @@ def test_money_of_two_currencies_is_never_added_up() -> None:
     assert view.headline == "Made 10.00 USDT (+6.67 %)"
     facts = {one.label: (one.value, one.note) for one in view.facts}
     assert facts["Equity"] == ("160.00", "USDT")
-    assert facts["Equity in KRW"] == ("900.00", "−10.00 %")
+    assert facts["Equity in KRW"] == ("900", "−10.00 %")
 
 
 def test_today_counts_from_midnight_and_a_short_ledger_says_since_when() -> None:
@@ -95,7 +96,7 @@ def test_without_equity_nothing_is_claimed() -> None:
     [("BTCUSDT", "USDT"), ("KRW-BTC", "KRW"), ("BTC/USDC", "USDC"), ("ETHBTC", "BTC"), ("X", "")],
 )
 def test_the_quote_currency_is_read_from_the_symbol(symbol: str, quote: str) -> None:
-    assert quote_of(symbol) == quote
+    assert formats.quote_of(symbol) == quote
 
 
 def cells(rows: LedgerRows) -> list[str]:
