@@ -23,6 +23,7 @@ from flows.report.language import tr
 from flows.report.sections.account import tone_of
 from flows.report.sections.strategies import compounded, trade_grid
 from flows.report.sections.trade_summary import summary_grid
+from flows.report.sections.trade_tables import drawdown_grid, reason_grid, weekday_grid
 from flows.report.views import Cell, Chart, Fact, TableView
 from trading.candles import CandleColumns, interval_name
 from trading.simulation import Trades
@@ -64,6 +65,9 @@ class BacktestPage:
     price: Chart
     charts: tuple[Chart, ...]
     summary: TableView | None
+    drawdowns: TableView | None
+    reasons: TableView | None
+    weekdays: TableView | None
     measures: TableView | None
     trades: TableView | None
     bars: Mapping[str, Any]
@@ -104,6 +108,9 @@ def backtest_page(run: BacktestRun) -> BacktestPage:
         price=price_chart("price", BARS_NAME, bars, marks),
         charts=trade_charts(marks, candles),
         summary=summary_grid(marks),
+        drawdowns=drawdown_grid(equity_of(marks, (start, end))),
+        reasons=reason_grid(marks),
+        weekdays=weekday_grid(marks),
         measures=measure_grid(run.measures),
         trades=trade_grid(marks),
         bars={bars_key(BARS_NAME): bars_data(bars)},
@@ -166,8 +173,7 @@ def equity_beside_hold(
     """Show the equity of the strategy beside that of holding, and its drawdown below."""
     ends = candles.open_time + candles.interval_ms
     hold = Curve((span[0], *ends.tolist()), (1.0, *(candles.close / candles.open[0]).tolist()))
-    spans = [{"test_from": span[0], "test_to": span[1]}]
-    equity = compounded(marks, spans) if marks else Curve(span, (1.0, 1.0))
+    equity = equity_of(marks, span)
     depth = drawdown(equity)
     held = thinned(hold)
     times = tuple(sorted({*held.times, *thinned(equity).times}))
@@ -189,6 +195,12 @@ def equity_beside_hold(
     data = {"times": times, "stepped": True, "panels": panels}
     note = tr("blue is the strategy, grey is buying and holding")
     return Chart("equity", "curves", tr("Equity and drawdown"), text, data, note)
+
+
+def equity_of(marks: tuple[TradeMark, ...], span: tuple[int, int]) -> Curve:
+    """Return the equity that the trades compound to over a span; 1 is the start."""
+    spans = [{"test_from": span[0], "test_to": span[1]}]
+    return compounded(marks, spans) if marks else Curve(span, (1.0, 1.0))
 
 
 def rounded(values: Iterable[float]) -> list[float]:
