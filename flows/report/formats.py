@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from flows.report.language import tr, zone, zone_name
+from flows.report.language import ENGLISH, current, tr, zone, zone_name
 
 MINUS = "−"
 NONE = "–"
@@ -154,7 +154,8 @@ def short_span(start: Any, end: Any) -> str:
 
 def day_and_month(when: datetime) -> str:
     """Write ``09 May``."""
-    return tr("{day} {month}", day=f"{when:%d}", month=tr(MONTHS[when.month - 1]))
+    day = f"{when.day:02d}" if current().language == ENGLISH else when.day
+    return tr("{day} {month}", day=day, month=tr(MONTHS[when.month - 1]))
 
 
 def change(value: float, currency: str = "", digits: int = 2) -> str:

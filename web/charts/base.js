@@ -81,8 +81,14 @@
   function timeTick(ms) {
     const { year, month, day, hour, minute } = partsOf(ms);
     if (hour || minute) return `${two(hour)}:${two(minute)}`;
-    if (month === 1 && day === 1) return String(year);
-    return word("{day} {month}", { day: two(day), month: word(MONTHS[month - 1]) });
+    return month === 1 && day === 1 ? String(year) : dayTick(ms);
+  }
+
+  /** Write the day of a time: 06 May. */
+  function dayTick(ms) {
+    const { month, day } = partsOf(ms);
+    const english = document.documentElement.lang === "en";
+    return word("{day} {month}", { day: english ? two(day) : day, month: word(MONTHS[month - 1]) });
   }
 
   function specOf(id) {
@@ -110,6 +116,7 @@
       tick,
       moment,
       timeTick,
+      dayTick,
       word,
       zone: page.timezone || "UTC",
       indexAt,

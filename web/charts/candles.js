@@ -20,6 +20,13 @@
     }
   }
 
+  /** Write a tick of the time axis; the library says whether a year, a month, a day or an hour begins at it. */
+  function tickText(ms, kind, tools) {
+    const { Year, Time } = LightweightCharts.TickMarkType;
+    if (kind === Year) return tools.moment(ms).slice(0, 4);
+    return kind < Time ? tools.dayTick(ms) : tools.moment(ms).slice(11, 16);
+  }
+
   function options(tools, unit) {
     return {
       autoSize: false,
@@ -32,7 +39,7 @@
       },
       grid: { vertLines: { visible: false }, horzLines: { color: tools.colour("--grid") } },
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.08 } },
-      timeScale: { borderColor: tools.colour("--line"), timeVisible: true, secondsVisible: false, minBarSpacing: 0.05, tickMarkFormatter: (s) => tools.timeTick(s * 1000) },
+      timeScale: { borderColor: tools.colour("--line"), timeVisible: true, secondsVisible: false, minBarSpacing: 0.05, tickMarkFormatter: (s, kind) => tickText(s * 1000, kind, tools) },
       crosshair: { mode: 0 },
       localization: { priceFormatter: (price) => tools.format(price, unit), timeFormatter: (s) => tools.moment(s * 1000) },
       handleScroll: { mouseWheel: false, vertTouchDrag: false },
