@@ -120,11 +120,34 @@ def test_both_readmes_have_the_same_sections_links_and_commands() -> None:
 
     def outline(path: Path) -> tuple[int, list[str], list[str]]:
         text = FENCE.sub("", path.read_text(encoding="utf-8"))
-        local = [link for link in links(path) if not link.startswith("README")]
+        local = [
+            link.replace(".ko.md", ".md") for link in links(path) if not link.startswith("README")
+        ]
         own = [found.text for found in COMMANDS if found.document == path]
         return len(HEADING.findall(text)), sorted(local), own
 
     assert outline(english) == outline(korean)
+
+
+KOREAN_PAGES = sorted((ROOT / "docs").glob("*.ko.md"))
+
+
+@pytest.mark.parametrize("korean", KOREAN_PAGES, ids=lambda path: str(path.name))
+def test_a_korean_page_keeps_step_with_the_english_one(korean: Path) -> None:
+    english = korean.with_name(korean.name.replace(".ko.md", ".md"))
+
+    def outline(path: Path) -> tuple[list[str], int, int, list[str]]:
+        text = path.read_text(encoding="utf-8")
+        plain = FENCE.sub("", text)
+        fences = [found.group(0) for found in FENCE.finditer(text)]
+        rows = sum(line.startswith("|") for line in plain.splitlines())
+        local = sorted(
+            link.replace(".ko.md", ".md") for link in links(path) if "한국어" not in link
+        )
+        own = [korean.name, english.name]
+        return fences, len(HEADING.findall(plain)), rows, [n for n in local if n not in own]
+
+    assert outline(korean) == outline(english)
 
 
 def test_the_index_names_every_document() -> None:
