@@ -7,6 +7,7 @@ the file ``config/research.toml`` (or the one named by ``NOCTURNE_RESEARCH_FILE`
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -372,6 +373,8 @@ def load_settings(**overrides: object) -> ResearchSettings:
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         settings = ResearchSettings(**given)  # type: ignore[arg-type]
+    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {file} cannot be read: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

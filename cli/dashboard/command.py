@@ -13,7 +13,9 @@ app = typer.Typer(
     help="The executor in a browser, live, with its controls.\n\n"
     "Example: nocturne dashboard run --settings config/settings.toml",
 )
-SETTINGS = typer.Option(..., "--settings", help="Settings file of the executor (TOML).")
+SETTINGS = typer.Option(
+    Path("config/settings.toml"), "--settings", help="Settings file of the executor (TOML)."
+)
 
 
 @app.command()

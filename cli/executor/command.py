@@ -21,7 +21,7 @@ app = typer.Typer(
 
 INTERRUPTED = 130
 """Exit status after SIGINT, as in shells."""
-SETTINGS = typer.Option(..., "--settings", help="Settings file (TOML).")
+SETTINGS = typer.Option(Path("config/settings.toml"), "--settings", help="Settings file (TOML).")
 JSON = typer.Option(False, "--json", help="Print JSON.")
 
 

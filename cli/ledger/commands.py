@@ -87,9 +87,12 @@ def _place(settings: Path | None, ledger: str | None, account: str | None) -> Le
 
     if ledger is not None:
         return LedgerPlace(ledger, account)
-    if settings is None:
-        raise SettingsError("no ledger is named; give --settings FILE or --ledger FILE")
-    found = ledger_place(load_settings(settings))
+    own = settings or Path("config/settings.toml")
+    if settings is None and not own.is_file():
+        raise SettingsError(
+            f"no ledger is named and {own} does not exist; give --settings FILE or --ledger FILE"
+        )
+    found = ledger_place(load_settings(own))
     return found if account is None or found.is_file else LedgerPlace(found.where, account)
 
 

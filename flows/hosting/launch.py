@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,10 @@ def launch(
     ``config/research.toml``. Raises what the flow raises.
     """
     if name not in BODIES and name not in declared_flows():
-        known = ", ".join(dict.fromkeys((*BODIES, *declared_flows())))
-        raise ParameterError(f"there is no flow '{name}'; flows are {known}")
+        known = list(dict.fromkeys((*BODIES, *declared_flows())))
+        close = get_close_matches(name, known, 1)
+        meant = f" (did you mean '{close[0]}'?)" if close else ""
+        raise ParameterError(f"there is no flow '{name}'{meant}; flows are {', '.join(known)}")
     with _environment({FILE_VARIABLE: str(settings.resolve())} if settings else {}):
         return _launch(name, make_request(arguments, flow=name), server, say or Console())
 

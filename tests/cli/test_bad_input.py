@@ -40,7 +40,9 @@ MISTAKES = [
     ("search --strategy breakout --candles good.parquet", "Missing option '--grid'"),
     ("backtest --moon", "No such option: --moon"),
     ("why", "Missing argument 'order'; see nocturne why --help"),
-    ("executor run", "Missing option '--settings'"),
+    ("executor run", "settings file config/settings.toml cannot be read"),
+    ("flow nightlyy", "there is no flow 'nightlyy' (did you mean 'nightly'?)"),
+    ("executor positions", "no ledger is named and config/settings.toml does not exist"),
     # candle files
     ("backtest --strategy breakout --candles no.parquet", "no.parquet does not exist"),
     ("backtest --strategy breakout --candles candles", "candles is not a file"),

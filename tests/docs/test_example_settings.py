@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.settings import FILE_VARIABLE, ResearchSettings, load_settings
+from trading.errors import SettingsError
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config" / "research.example.toml"
 
@@ -37,3 +38,16 @@ def test_the_research_example_gives_the_defaults(
     empty.touch()
     monkeypatch.setenv(FILE_VARIABLE, str(empty))
     assert example == load_settings()
+
+
+@pytest.mark.parametrize(
+    "written", [b"[report]\nlanguage = 'ko'\n[report]\n", b"venue = upbit", b"\xff\xfe", b"= 1"]
+)
+def test_a_file_that_is_no_toml_is_named_with_the_place_of_the_fault(
+    written: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "research.toml"
+    file.write_bytes(written)
+    monkeypatch.setenv(FILE_VARIABLE, str(file))
+    with pytest.raises(SettingsError, match=r"research\.toml cannot be read: .+"):
+        load_settings()
