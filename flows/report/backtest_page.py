@@ -10,7 +10,7 @@ import numpy as np
 
 from flows.report import formats, tables
 from flows.report.assets import render
-from flows.report.charts.curves import Curve, curve_series, drawdown, panel, thinned
+from flows.report.charts.curves import Curve, curve_series, drawdown, panel, rolling_sharpe, thinned
 from flows.report.charts.prices import Bars, TradeMark, bars_data, bars_key, price_chart
 from flows.report.charts.trades import (
     Excursion,
@@ -64,6 +64,7 @@ class BacktestPage:
     equity: Chart
     price: Chart
     charts: tuple[Chart, ...]
+    rolling: Chart | None
     summary: TableView | None
     drawdowns: TableView | None
     reasons: TableView | None
@@ -107,6 +108,7 @@ def backtest_page(run: BacktestRun) -> BacktestPage:
         equity=equity_beside_hold(marks, candles, (start, end)),
         price=price_chart("price", BARS_NAME, bars, marks),
         charts=trade_charts(marks, candles),
+        rolling=rolling_sharpe("rolling-sharpe", equity_of(marks, (start, end))),
         summary=summary_grid(marks),
         drawdowns=drawdown_grid(equity_of(marks, (start, end))),
         reasons=reason_grid(marks),

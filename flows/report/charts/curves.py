@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import mean, stdev
 
 from flows.report import formats
 from flows.report.language import tr
 from flows.report.views import Chart
+from trading.candles import DAY_MS
 
 MAX_POINTS = 1800
+ROLLING_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,41 @@ def money_chart(key: str, title: str, equity: Curve, currency: str) -> Chart:
         panel(70, "share", curve_series(tr("drawdown"), "bad", below)),
     ]
     return Chart(key, "curves", title, text, {"times": list(shown.times), "panels": panels})
+
+
+def daily_values(curve: Curve) -> Curve:
+    """Return the value at the end of each UTC day of a stepped curve, from its first day on."""
+    days = range(curve.times[0] // DAY_MS + 1, curve.times[-1] // DAY_MS + 1)
+    ends = [day * DAY_MS for day in days]
+    places = [bisect_right(curve.times, end) - 1 for end in ends]
+    return Curve(tuple(ends), tuple(curve.values[place] for place in places))
+
+
+def rolling_sharpe(key: str, equity: Curve, days: int = ROLLING_DAYS) -> Chart | None:
+    """Show the Sharpe ratio of the last ``days`` days, day by day; None for fewer than twice that.
+
+    Days are those of UTC; a span of days without any change has a ratio of 0.
+    """
+    daily = daily_values(equity)
+    if len(daily.values) <= 2 * days:
+        return None
+    returns = [after / before - 1.0 for before, after in pairwise(daily.values)]
+    spans = [returns[end - days : end] for end in range(days, len(returns) + 1)]
+    spreads = [stdev(span) for span in spans]
+    ratios = [
+        mean(span) / spread * math.sqrt(365) if spread > 1e-12 else 0.0
+        for span, spread in zip(spans, spreads, strict=True)
+    ]
+    text = tr(
+        "Over {days} days between {lowest} and {highest}, lately {last}.",
+        days=days,
+        lowest=formats.decimal(min(ratios)),
+        highest=formats.decimal(max(ratios)),
+        last=formats.decimal(ratios[-1]),
+    )
+    series = curve_series(tr("Sharpe ratio"), "accent", [round(ratio, 4) for ratio in ratios])
+    data = {"times": list(daily.times[days:]), "panels": [panel(140, "number", series)]}
+    return Chart(key, "curves", tr("Rolling Sharpe ratio"), text, data)
 
 
 def curve_series(label: str, tone: str, values: list[float]) -> dict[str, object]:
