@@ -56,7 +56,8 @@ CONSTANTS = {
 
 def calls() -> Iterator[str]:
     """Yield every text that the code and the templates hand to `tr` or `counted`."""
-    for path in [*ROOT.rglob("*.py"), *(ROOT.parents[1] / "cli" / "pages").glob("*.py")]:
+    folders = (ROOT, ROOT.parents[1] / "cli" / "pages", ROOT.parent / "steps" / "reporting")
+    for path in [path for folder in folders for path in folder.rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue

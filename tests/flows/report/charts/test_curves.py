@@ -23,7 +23,7 @@ def test_each_point_is_the_ratio_of_its_own_days() -> None:
     curve = Curve(tuple(n * DAY_MS for n in range(9)), tuple(values))
     chart = rolling_sharpe("x", curve, days=3)
     assert chart is not None
-    own = [after / before - 1 for before, after in itertools.pairwise(values)]
+    own = [after / before - 1 for before, after in itertools.pairwise(values[1:])]
     expected = mean(own[-3:]) / stdev(own[-3:]) * math.sqrt(365)
     shown = chart.data["panels"][0]["series"][0]["values"]
     assert shown[-1] == pytest.approx(expected, abs=1e-4)
