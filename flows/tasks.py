@@ -295,22 +295,14 @@ def _prune(request: FlowRequest) -> None:
 
 
 def _report(
-    request: FlowRequest,
-    release_id: str | None,
-    unusable: Sequence[tuple[str, str]],
-    days: int,
+    request: FlowRequest, release_id: str | None, unusable: Sequence[tuple[str, str]], days: int
 ) -> str:
     from flows.report.language import Locale
     from flows.steps.reporting.report import build_report
 
-    chosen = request.settings.report
+    lake, as_of, shown = request.lake, request.as_of, request.settings.report.model_dump()
     found = build_report(
-        request.lake,
-        as_of=request.as_of,
-        release_id=release_id,
-        unusable=unusable,
-        days=days,
-        chosen=Locale(chosen.language, chosen.timezone),
+        lake, Locale(**shown), as_of=as_of, release_id=release_id, unusable=unusable, days=days
     )
     return str(found.path)
 

@@ -27,13 +27,13 @@ class ReportResult:
 
 def build_report(
     lake: Lake,
+    chosen: Locale = PLAIN,
     *,
     as_of: datetime,
     release_id: str | None,
     out: Path | None = None,
     unusable: Sequence[tuple[str, str]] = (),
     days: int = 1,
-    chosen: Locale = PLAIN,
 ) -> ReportResult:
     """Write the report of ``release_id``, or of the current release when it is None.
 
