@@ -23,7 +23,7 @@ from flows.report.language import tr
 from flows.report.sections.account import tone_of
 from flows.report.sections.strategies import compounded, trade_grid
 from flows.report.sections.trade_summary import summary_grid
-from flows.report.sections.trade_tables import drawdown_grid, reason_grid, weekday_grid
+from flows.report.trade_tables import drawdown_grid, reason_grid, weekday_grid
 from flows.report.views import Cell, Chart, Fact, TableView
 from trading.candles import CandleColumns, interval_name
 from trading.simulation import Trades

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from flows.report.charts.curves import Curve, drawdown
 from flows.report.charts.prices import TradeMark
 from flows.report.language import Locale, localized
-from flows.report.sections.trade_tables import (
+from flows.report.trade_tables import (
     Drawdown,
     drawdown_grid,
     drawdowns,
