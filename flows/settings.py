@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -294,6 +294,9 @@ class ResearchSettings(BaseSettings):
         default="", description="instead of the file: postgresql://USER@HOST:PORT/DATABASE"
     )
     ledger_account: str = Field(default="", description="whose ledger in that database")
+    day_offsets: dict[str, Annotated[int, Field(ge=-12, le=14)]] = Field(
+        default_factory=dict, description="hours that the days of a venue's bars are ahead of UTC"
+    )
     known_events: Path = Path("config/known_events.toml")
     trading_hours: Path = Path("config/trading_hours.toml")
     data_docs: str = Field(

@@ -118,12 +118,11 @@ def _wanted_from(request: FlowRequest) -> datetime | None:
 
 
 def _bars(symbol: str, request: FlowRequest) -> StepSummary:
-    from flows.steps.features.bars import build_bars
+    from flows.steps.features.long_bars import build_all_bars
 
-    lake, as_of, settings = request.lake, request.as_of, request.settings
-    sparse = settings.venue in settings.validation.sparse_venues
-    built = build_bars(lake, as_of=as_of, symbols=[symbol], venue=settings.venue, sparse=sparse)
-    return StepSummary(str(built))
+    settings = request.settings
+    built = build_all_bars(request.lake, request.as_of, symbol, settings)
+    return StepSummary("; ".join(map(str, built)))
 
 
 def _structures(symbol: str, request: FlowRequest) -> StepSummary:

@@ -17,6 +17,11 @@ from trading.errors import SchemaMismatch
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+MONTH = "1mo"
+"""The interval of a calendar month, as the archive of Binance names it."""
+LONGEST_MONTH_MS = 31 * DAY_MS
+"""Under an ``as_of`` a month counts as this long: known late in a short one, never early."""
+
 
 def milliseconds(moment: datetime) -> int:
     """Return exact milliseconds since the epoch, rounded down; a float of seconds is not exact."""
@@ -177,8 +182,13 @@ def cutoff(table: Table, partition: Mapping[str, str], as_of: datetime) -> int:
     if table.known == "before":
         return limit
     if table.known == "close":
-        return limit - interval_ms(partition["interval"]) + 1
+        return limit - longest_ms(partition["interval"]) + 1
     return limit + 1
+
+
+def longest_ms(interval: str) -> int:
+    """Return the milliseconds of an interval, and of a month the most that it can have."""
+    return LONGEST_MONTH_MS if interval == MONTH else interval_ms(interval)
 
 
 def known_rows(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from lake.content import LONGEST_MONTH_MS, MONTH
 from lake.partitions import iso
 from lake.store import FILE_NAME, Lake
 from lake.tables import RAW_INSTRUMENTS, TABLES, Table
@@ -30,8 +31,10 @@ _SQL_TYPES = {
 }
 # Milliseconds of an interval's name: a candle counts once it has closed.
 _INTERVAL_MS = (
-    'cast(left("interval", -1) as bigint) * case right("interval", 1) when \'s\' then 1000'
+    f"case when \"interval\" = '{MONTH}' then {LONGEST_MONTH_MS} else "
+    'try_cast(left("interval", -1) as bigint) * case right("interval", 1) when \'s\' then 1000'
     " when 'm' then 60000 when 'h' then 3600000 when 'd' then 86400000 when 'w' then 604800000 end"
+    " end"
 )
 _NEWEST_INSTRUMENTS = (
     "SELECT * FROM instruments_history "

@@ -49,13 +49,16 @@ def build_bars(
     symbols: Sequence[str],
     venue: str = "binance_usdm",
     sparse: bool = False,
+    days: bool = True,
     progress: Progress | None = None,
 ) -> BuildResult:
     """Build 3m to 1d bars of every symbol from its checked minutes known at ``as_of``.
 
     A bar is closed and complete: it has all of its minutes, except where the venue omits
-    minutes without trades (``sparse``).
+    minutes without trades (``sparse``). Without ``days``, those of a day are built elsewhere: see
+    `build_long_bars`.
     """
+    intervals = INTERVALS if days else INTERVALS[:-1]
     written = skipped = rows = 0
     months: set[str] = set()
     for symbol in symbols:
@@ -63,11 +66,11 @@ def build_bars(
         for place, partition in enumerate(minutes):
             # A month is complete once candles of a later month exist.
             over = place + 1 < len(minutes)
-            made = _bars_of_month(lake, partition, as_of, over, sparse)
+            made = _bars_of_month(lake, partition, as_of, over, sparse, intervals)
             if made is None:
-                skipped += len(INTERVALS)
+                skipped += len(intervals)
             else:
-                written += len(INTERVALS)
+                written += len(intervals)
                 rows += made
                 months.add(partition.values["month"])
         if progress:
@@ -76,15 +79,20 @@ def build_bars(
 
 
 def _bars_of_month(
-    lake: Lake, partition: Partition, as_of: datetime, over: bool, sparse: bool
+    lake: Lake,
+    partition: Partition,
+    as_of: datetime,
+    over: bool,
+    sparse: bool,
+    intervals: Sequence[str],
 ) -> int | None:
-    """Build all intervals of one month; return the rows written, None when nothing changed."""
+    """Build the intervals of one month; return the rows written, None when nothing changed."""
     values = dict(partition.values)
     inputs = {"candles": content_of(lake, partition, as_of), "over": over, **values}
     if sparse:
         inputs["sparse"] = True
     mark = mark_of(load_sql("bars/bars"), inputs)
-    targets = [{**values, "interval": interval} for interval in INTERVALS]
+    targets = [{**values, "interval": interval} for interval in intervals]
     if all(is_current(lake, BARS, mark, target) for target in targets):
         return None
     candles = with_names(lake.read_partition(partition, as_of), values)
