@@ -220,7 +220,9 @@ class ValidationSettings(BaseModel):
     deviations than this, on less than this share of the month's median volume, is a bad print (18
     perpetuals and 90 days of spot have none). ``quiet_minutes``: this many minutes in a row without
     a trade are compared with the known events. ``sparse_venues`` omit minutes without trades; there
-    a gap of ``sparse_gap_minutes`` is normal. Beyond the last four limits a symbol is left out.
+    a gap of ``sparse_gap_minutes`` is normal. ``max_different_share``: of the
+    source's own longer candles that its minutes do not give. Beyond the last five limits a symbol
+    is left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -236,6 +238,7 @@ class ValidationSettings(BaseModel):
     max_missing_share: float = Field(default=0.05, ge=0, le=1)
     max_days_since_last: int = Field(default=30, ge=0)
     max_quiet_minutes: int = Field(default=1440, ge=0)
+    max_different_share: float = Field(default=0.05, ge=0, le=1)
 
 
 class ResearchSettings(BaseSettings):

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from flows.settings import ValidationSettings
 from flows.sources.trading_hours import ALWAYS_OPEN, TradingHours
+from flows.steps.data.agreement import agreements
 from flows.steps.data.candle_checks import CHECKS, CheckedMonth, CheckRules, check_month
 from flows.steps.data.freshness import (
     MARK,
@@ -45,7 +46,13 @@ _BATCH_ROWS = 400_000
 # Change it together with the suite or the handling below: all partitions are then rechecked.
 _CONTRACT = "candles-3"
 # Limits that leave a symbol out; they do not change its rows.
-_LIMITS = {"max_gap_minutes", "max_missing_share", "max_days_since_last", "max_quiet_minutes"}
+_LIMITS = {
+    "max_gap_minutes",
+    "max_missing_share",
+    "max_days_since_last",
+    "max_quiet_minutes",
+    "max_different_share",
+}
 
 Status = Literal["passed", "failed", "errored"]
 Progress = Callable[[str], None]
@@ -176,7 +183,29 @@ def validate_symbol(
         reason = f"no candles of {symbol} before {as_of:%Y-%m-%d %H:%M}"
         months = [MonthReport("", 0, 0, failures=(reason,))]
     beyond = _settle_gaps(lake, venue, months, as_of, rules, expected.wanted_from)
-    return _summary(venue, symbol, months, beyond)
+    odd, apart = _disagreements(lake, venue, as_of, rules)
+    return _summary(venue, symbol, months, (*beyond, *apart), odd)
+
+
+def _disagreements(
+    lake: Lake, venue: str, as_of: datetime, rules: CheckRules
+) -> tuple[list[str], list[str]]:
+    """Return what differs from the source's own longer candles: within the limit, and beyond it."""
+    odd, beyond = [], []
+    limit = rules.settings.max_different_share
+    try:
+        found = agreements(lake, venue, rules.symbol, as_of)
+    except DataError as error:  # the minutes are read by then: a longer file is damaged
+        return [f"{rules.symbol}: its longer candles are not compared: {error}"], []
+    for one in found:
+        if one.different and one.share > limit:
+            beyond.append(
+                f"{rules.symbol}: {one.sentence} ({one.share:.2%}), more than"
+                f" validation.max_different_share = {limit:g}"
+            )
+        elif one.different:
+            odd.append(f"{rules.symbol}: {one.sentence}")
+    return odd, beyond
 
 
 def _settle_gaps(
@@ -205,7 +234,11 @@ def _settle_gaps(
 
 
 def _summary(
-    venue: str, symbol: str, months: Sequence[MonthReport], beyond: Sequence[str]
+    venue: str,
+    symbol: str,
+    months: Sequence[MonthReport],
+    beyond: Sequence[str],
+    odd: Sequence[str] = (),
 ) -> SymbolReport:
     errors = tuple(reason for month in months for reason in month.errors)
     failures = (*(reason for month in months for reason in month.failures), *beyond)
@@ -218,7 +251,7 @@ def _summary(
         rows=sum(month.rows for month in months),
         quarantined=sum(month.quarantined for month in months),
         gaps=sum(len(month.gaps) for month in months),
-        oddities=tuple(text for month in months for text in month.oddities),
+        oddities=(*(text for month in months for text in month.oddities), *odd),
         months=tuple(months),
     )
 
