@@ -71,7 +71,7 @@ def test_the_run_says_which_symbol_was_left_out_and_why(
 def test_a_webhook_that_does_not_answer_costs_no_report(
     night: tuple[Path, FlowResult, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = shutil.copytree(night[0], tmp_path / "night")
+    folder = shutil.copytree(night[0], tmp_path / "night", symlinks=True)
     monkeypatch.setenv("NOCTURNE_RESEARCH_SUMMARY_URL", "http://127.0.0.1:1/s3cret")
     lines: list[str] = []
     result = _launch("report", folder, symbols=("BTCUSDT",), lines=lines)

@@ -17,7 +17,6 @@ import numpy as np
 
 from flows.settings import ResearchSettings
 from flows.steps.data.candles import start_compiling
-from flows.steps.data.funding import load_funding
 from flows.steps.evidence.live_day import (
     ADOPTED,
     LiveDay,
@@ -39,6 +38,7 @@ from flows.steps.evidence.received import NOTHING
 from flows.steps.evidence.trade_replay import live_trade, replayed_trade
 from flows.steps.release.previous import roll_back
 from lake.releases import StrategyEntry, read_release
+from lake.series import load_funding
 from lake.store import Lake
 from trading.candles import DAY_MS, MINUTE_MS, CandleColumns
 from trading.errors import NocturneError

@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from flows.settings import ResearchSettings
 from flows.steps.data.candles import load_traded_candles, start_compiling
-from flows.steps.data.funding import load_funding
 from flows.steps.evidence.hypotheses import Look, hypotheses_opened
 from flows.steps.evidence.live_returns import live_returns
 from flows.steps.evidence.parity_table import differences_by_day
 from flows.steps.search.optimize_request import costs_of
+from lake.series import load_funding
 from lake.store import Lake
 from lake.tables import UNSEEN_DAYS
 from trading.candles import DAY_MS

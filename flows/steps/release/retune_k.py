@@ -10,12 +10,12 @@ from decimal import Decimal
 from flows.engine.provenance import git_commit
 from flows.settings import ResearchSettings
 from flows.steps.data.candles import load_traded_candles, start_compiling
-from flows.steps.data.funding import load_funding
 from flows.steps.release.publish import PublishResult, describe
 from flows.steps.search.optimize_request import costs_of
 from lake.partitions import PartitionRef
 from lake.releases import Candidate, FlowRun, Release, StrategyEntry, read_current
 from lake.releases import publish as publish_release
+from lake.series import load_funding
 from lake.store import Lake
 from lake.tables import CANDLES, RAW_FUNDING
 from trading.candles import interval_ms

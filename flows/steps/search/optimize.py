@@ -23,7 +23,6 @@ from flows.engine.provenance import stable_json
 from flows.settings import ResearchSettings
 from flows.sources.trading_hours import TradingHours, load_trading_hours
 from flows.steps.data.candles import load_traded_candles, start_compiling
-from flows.steps.data.funding import load_funding
 from flows.steps.evidence.hypotheses import hypothesis_of, read_looks, wants_returns
 from flows.steps.search import research_rows as rows
 from flows.steps.search.optimize_request import OptimizeRequest, Params
@@ -35,7 +34,7 @@ from flows.steps.search.validation import HistoryValidation, validate_long_histo
 from lake.partitions import PartitionRef
 from lake.releases.manifest import StrategyEntry
 from lake.releases.reader import read_manifest, release_ids
-from lake.series import with_forecasts
+from lake.series import load_funding, with_forecasts
 from lake.store import Lake
 from lake.tables import CANDLES, EQUITY, FOLDS, FORECASTS, RAW_FUNDING, SEARCHES, TRADES
 from trading.candles import DAY_MS, CandleColumns
