@@ -220,9 +220,8 @@ class ValidationSettings(BaseModel):
     deviations than this, on less than this share of the month's median volume, is a bad print (18
     perpetuals and 90 days of spot have none). ``quiet_minutes``: this many minutes in a row without
     a trade are compared with the known events. ``sparse_venues`` omit minutes without trades; there
-    a gap of ``sparse_gap_minutes`` is normal. ``max_different_share``: of the
-    source's own longer candles that its minutes do not give. Beyond the last five limits a symbol
-    is left out.
+    a gap of ``sparse_gap_minutes`` is normal. Beyond the last five a symbol is left
+    out; ``max_different_share`` is that of the source's own longer candles unlike its minutes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
