@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import inspect
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,6 +32,9 @@ from numba.core.registry import cpu_target
 
 SOURCE_ROOT = Path(__file__).parents[1]
 CACHE_VARIABLE = "NOCTURNE_CACHE"
+FOLDER_PREFIX = "numba-"
+KEPT_UNUSED_S = 30 * 86_400
+"""For how long compiled code stays that no process uses."""
 WITHOUT_KERNELS = ("models",)
 """Folders of the domain that no kernel comes from or reads: changing them compiles nothing."""
 
@@ -68,11 +72,16 @@ def enable(cache_dir: Path | None = None) -> Path | None:
     """Keep compiled code below ``cache_dir`` (default: the user's cache folder).
 
     Returns the folder in use, or None if it cannot be written: then each process compiles again.
+    The first process of a new version removes the code of versions that nobody has used for long.
     """
-    folder = (cache_dir or default_cache_dir()) / f"numba-{source_key()}"
+    folder = (cache_dir or default_cache_dir()) / f"{FOLDER_PREFIX}{source_key()}"
     try:
+        is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         writable = os.access(folder, os.W_OK)
+        os.utime(folder)
+        if is_new:
+            _remove_unused(folder)
     except OSError:
         writable = False
     kept = folder if writable else None
@@ -82,6 +91,18 @@ def enable(cache_dir: Path | None = None) -> Path | None:
         numba_config: Any = config
         numba_config.CACHE_DIR = str(kept or "")
     return _Setting.folder
+
+
+def _remove_unused(newest: Path) -> None:
+    """Remove the folders beside ``newest`` whose last use is `KEPT_UNUSED_S` older than its own."""
+    oldest = newest.stat().st_mtime - KEPT_UNUSED_S
+    for folder in newest.parent.glob(f"{FOLDER_PREFIX}*"):
+        with suppress(OSError):
+            if folder.stat().st_mtime < oldest:
+                # Under another name first: no process may find half of it.
+                folder.rename(folder.with_name(f"removed-{folder.name}"))
+    for leaving in newest.parent.glob(f"removed-{FOLDER_PREFIX}*"):
+        shutil.rmtree(leaving, ignore_errors=True)
 
 
 def current_folder() -> Path | None:
