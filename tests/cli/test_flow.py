@@ -26,7 +26,7 @@ def nocturne(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     [
         (
             ("nightlyy",),
-            r"there is no flow 'nightlyy'; flows are download, import, validate, .*nightly",
+            r"there is no flow 'nightlyy' \(did you mean 'nightly'\?\); flows are .*nightly",
         ),
         (("scan", "--as-of", "yesterday"), r"'yesterday' is not a time; write for example 2025-"),
         (("scan", "--symbols", "BTC/USDT"), r"'BTC/USDT' is not a symbol; write .* BTCUSDT"),

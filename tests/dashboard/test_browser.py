@@ -199,6 +199,8 @@ def test_the_operator_pauses_resumes_flattens_and_stops_from_the_page(
             expect(notice).to_contain_text(
                 "Flat: the exchange shows no position", timeout=DEADLINE_MS
             )
+            # The words are there before the style sheet is.
+            page.wait_for_load_state("load")
             assert page.evaluate("document.documentElement.scrollWidth") <= 390
             _typed(page, "stop", "STOP")
             expect(notice).to_contain_text("Stopping", timeout=DEADLINE_MS)
