@@ -126,7 +126,8 @@ class Transfers:
         asset, amount, at_ms = transfer.wallet.asset, transfer.amount, transfer.time
         for place, known in enumerate(seen):
             if not known.id and known.may_be(asset, amount, at_ms, transfer.late_ms):
-                seen[place] = replace(known, id=transfer.id)
+                # It stays known for as long as the list may name it, whoever saw it first.
+                seen[place] = replace(known, id=transfer.id, late_ms=transfer.late_ms)
                 self._store(venue, seen)
                 return
         if transfer.late_ms:

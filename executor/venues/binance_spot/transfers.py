@@ -74,9 +74,9 @@ def withdrawal(row: Mapping[str, Any]) -> Transfer:
 
 def given_back(row: Mapping[str, Any]) -> Transfer:
     """The other half of a withdrawal that did not leave; not every row says when it came back."""
-    left = withdrawal(row)
-    came_back = _ms(row["completeTime"]) if row.get("completeTime") else left.time
-    return Transfer(left.wallet, -left.amount, came_back, f"back {row['id']}", late_ms=DAY_MS)
+    left, ended = withdrawal(row), row.get("completeTime")
+    came_back, late_ms = (_ms(ended), DAY_MS) if ended else (left.time, HELD_MS)
+    return Transfer(left.wallet, -left.amount, came_back, f"back {row['id']}", late_ms=late_ms)
 
 
 def _ms(text: object) -> int:
