@@ -115,9 +115,7 @@ class ForecastKeeper:
         return math.nan if found is None else found.value
 
     def behind(self, signal: Signal) -> Mapping[str, Any]:
-        """Return the facts of the forecast that decided ``signal``, for the ledger, if one did."""
-        if not get_strategy(signal.strategy).reads_forecasts(signal.params):
-            return {}
+        """Return the facts of the forecast that decided ``signal``, for the ledger."""
         found, missing = self.known(signal, DIRECTION)
         return {"missing": missing} if found is None else found.model_dump(mode="json")
 

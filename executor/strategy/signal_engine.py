@@ -130,11 +130,11 @@ class SignalEngine:
         if decision.action == "enter" and runner.plan.exits_only:
             return
         signal = _signal(runner, decision, candle, self._services.settings.account)
+        setup = runner.decider.setup
+        if setup.strategy.reads_forecasts(setup.params):
+            signal = replace(signal, forecast=self._forecasts.behind(signal))
         self._services.emit(
-            EventType.SIGNAL_GENERATED,
-            symbol=runner.symbol,
-            cause=cause,
-            payload=replace(signal, forecast=self._forecasts.behind(signal)),
+            EventType.SIGNAL_GENERATED, symbol=runner.symbol, cause=cause, payload=signal
         )
 
     def _may_exit(self, runner: StrategyRunner) -> bool:

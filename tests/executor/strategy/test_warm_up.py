@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from executor.bus.events import ClosedCandle, EventType
 from executor.strategy.runner import RunnerPlan, WarmUp
 from executor.venues.directory import VenueDirectory
 from tests.executor.fakes import BTCUSDT, MINUTE, FakeVenue, executor_on, settled, signal
 from trading.candles import Candle
+from trading.errors import ParameterError
 
 pytestmark = pytest.mark.usefixtures("toys")
 
@@ -49,3 +51,31 @@ async def test_an_exit_that_fell_into_a_stop_of_the_executor_is_made_at_the_star
         await settled(executor)
         assert holding.closed.is_set()
         assert holding.row.exit_reason == "strategy_exit"
+
+
+async def test_an_exit_does_not_need_the_file_of_its_strategy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue = History()
+    async with executor_on(tmp_path, venue) as executor:
+        signal(executor, strategy="toy_levels", bar_time=2 * MINUTE)
+        await settled(executor)
+        holding = executor.portfolio.holding(BTCUSDT)
+        assert holding is not None
+        warm_up = WarmUp(VenueDirectory([venue]), 5 * MINUTE)
+        executor.signal_engine.swap([await warm_up.runner(PLAN)])
+
+        def gone(name: str) -> None:
+            raise ParameterError(f"strategy '{name}' is not known")
+
+        for module in ("forecasts", "signal_engine"):
+            monkeypatch.setattr(f"executor.strategy.{module}.get_strategy", gone)
+        executor.services.bus.subscribe(
+            EventType.CANDLE_CLOSED, "strategies", executor.signal_engine.on_candle_closed
+        )
+        candle = Candle(5 * MINUTE, 50_000.0, 50_000.0, 50_000.0, 50_000.0, 1.0)
+        executor.services.emit(
+            EventType.CANDLE_CLOSED, symbol=BTCUSDT, payload=ClosedCandle(candle, fresh=True)
+        )
+        await settled(executor)
+        assert holding.closed.is_set()
