@@ -47,8 +47,14 @@ class Throttle:
     def wait_s(self, address: str) -> float:
         """Return how long the next attempt has to wait; 0 if it may come now."""
         now = self._clock()
-        waits = (self._failures(name).until - now for name in (address, EVERYBODY))
-        return min(max(0.0, *waits), LONGEST_WAIT_S)
+        return max(0.0, *(self._remaining_s(name, now) for name in (address, EVERYBODY)))
+
+    def _remaining_s(self, name: str, now: float) -> float:
+        found = self._failures(name)
+        if not found.until - now <= LONGEST_WAIT_S:
+            # The clock was set back: the longest wait begins now, and ends.
+            found.last, found.until = now, now + LONGEST_WAIT_S
+        return found.until - now
 
     def failed(self, address: str) -> None:
         """Note a wrong password."""
@@ -78,7 +84,7 @@ class Throttle:
             }
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError) as error:
             log.warning("%s is not read, so no failures are known: %s", self._file, error)
             return {}
 

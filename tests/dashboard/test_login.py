@@ -20,6 +20,7 @@ from dashboard.access.throttle import (
 from trading.errors import SettingsError
 
 PASSWORD = "correct horse battery"
+INFINITE = '{"a": {"count": Infinity, "last": 0, "until": 0}}'
 
 
 class Clock:
@@ -122,9 +123,13 @@ def test_a_clock_that_was_set_back_locks_nobody_out_for_longer(tmp_path: Path) -
         throttle.failed("a")
     clock.now = 0.0
     assert throttle.wait_s("a") == LONGEST_WAIT_S
+    clock.now = LONGEST_WAIT_S - 1.0
+    assert throttle.wait_s("a") == 1.0
+    clock.now = LONGEST_WAIT_S
+    assert throttle.wait_s("a") == 0.0
 
 
-@pytest.mark.parametrize("torn", ["", "{", "[]", '{"a": 1}', '{"a": {"count": "x"}}'])
+@pytest.mark.parametrize("torn", ["", "{", "[]", '{"a": 1}', '{"a": {"count": "x"}}', INFINITE])
 def test_a_torn_file_is_no_failure_and_no_fault(tmp_path: Path, torn: str) -> None:
     file = tmp_path / "throttle"
     file.write_text(torn)
