@@ -23,7 +23,7 @@ from dashboard.access.password import matches
 from dashboard.access.sessions import LONGEST_S, LoginSession, Sessions, same
 from dashboard.access.throttle import NAME as THROTTLE_FILE
 from dashboard.access.throttle import Throttle
-from dashboard.controls import ACTIONS, RELOAD, perform, settings_in_force
+from dashboard.controls import ACTIONS, RELOAD, SettingsReader, perform
 from dashboard.flow_runs import flow_runs, run_link
 from dashboard.live import LiveState
 from dashboard.release_watch import find_report
@@ -58,6 +58,7 @@ class Dashboard:
         self._throttle = Throttle(settings.state / THROTTLE_FILE, wall_clock)
         self._hashing = asyncio.Lock()
         self._live = LiveState(settings, self._executor)
+        self._hot = SettingsReader(self._executor.control)
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("dashboard"),
             autoescape=True,
@@ -71,6 +72,7 @@ class Dashboard:
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:
             yield
+            self._hot.close()
             await self._live.close()
 
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
@@ -105,7 +107,7 @@ class Dashboard:
             session: LoginSession = request.scope["session"]
             values |= await self._live.controllable()
             values |= {"actions": ACTIONS, "reload": RELOAD, "notice": session.notice}
-            values["hot"] = await asyncio.to_thread(settings_in_force, self._executor.control)
+            values["hot"] = await self._hot.read()
             session.notice = None
         return self._html(f"{page or 'now'}.html.j2", settings=self._settings, **values)
 

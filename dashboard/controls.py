@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +55,8 @@ RELOAD = OperatorAction(
     "Read the settings file again: what can change without a restart is taken over, or the whole"
     " file is refused with the reason.",
 )
+WITHIN_S = 3.0
+"""How long the page with the controls waits for the settings: its reader may be in a hurry."""
 BY_COMMAND = {action.command: action for action in (*ACTIONS, RELOAD)}
 
 
@@ -139,3 +143,27 @@ def settings_in_force(control: Control | None) -> dict[str, str]:
     except NocturneError:
         return {}
     return dict(found) if isinstance(found, dict) else {}
+
+
+class SettingsReader:
+    """Reads the settings in force for a page that does not wait for an executor that hangs."""
+
+    def __init__(self, control: Control | None) -> None:
+        self._control = control
+        # An executor that hangs holds this thread, and none of those that serve pages.
+        self._thread = ThreadPoolExecutor(1, "settings")
+        self._reading: Future[dict[str, str]] | None = None
+
+    async def read(self) -> dict[str, str]:
+        """Return the settings; none where the executor does not say them soon enough."""
+        if self._reading is None or self._reading.done():
+            self._reading = self._thread.submit(settings_in_force, self._control)
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                return await asyncio.shield(asyncio.wrap_future(self._reading))
+        except TimeoutError:
+            return {}
+
+    def close(self) -> None:
+        """Read no more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote
@@ -225,6 +226,29 @@ async def test_a_reload_says_what_was_taken_over_and_the_page_what_holds_now(
     assert "risk.daily_loss_limit" in page
     assert "0.06" in page
     assert NASTY not in page
+
+
+async def test_the_controls_do_not_wait_for_an_executor_that_hangs(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, asked = threading.Event(), []
+
+    def hangs(control: object) -> dict[str, str]:
+        asked.append(control)
+        answers.wait()
+        return {"risk.balance_share": "0.10"}
+
+    monkeypatch.setattr("dashboard.controls.settings_in_force", hangs)
+    monkeypatch.setattr("dashboard.controls.WITHIN_S", 0.02)
+    await client.log_in()
+    try:
+        for _ in range(3):
+            page = (await client.ask("GET", "/control"))[1]
+            assert "Close everything" in page
+            assert "what holds now is not known" in page
+    finally:
+        answers.set()
+    assert len(asked) == 1, "the one that hangs is not asked again"
 
 
 def test_a_refused_reload_says_why() -> None:
