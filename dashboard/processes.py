@@ -34,7 +34,7 @@ def answer_of(module: str, question: dict[str, Any]) -> Any:
         done = subprocess.run(
             python_command(module),
             input=json.dumps(question),
-            capture_output=True,
+            stdout=subprocess.PIPE,  # why it failed goes where our own errors go
             text=True,
             timeout=WITHIN_S,
             env=python_environment(),

@@ -93,11 +93,14 @@ def test_a_release_that_cannot_be_read_is_nothing_and_asked_again(
     watch.close()
 
 
-def test_a_helper_that_fails_or_refuses_says_so_in_a_sentence(tmp_path: Path) -> None:
+def test_a_helper_that_fails_or_refuses_says_so_in_a_sentence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(DataError, match="no ledger at"):
         explainer(str(tmp_path / "none.sqlite"), None)("an-order")
-    with pytest.raises(DataError, match="failed"):
-        answer_of("trading.errors", {})
+    with pytest.raises(DataError, match="failed; `journalctl"):
+        answer_of("dashboard.no_such_module", {})
+    assert "No module named dashboard.no_such_module" in capfd.readouterr().err, "the journal's"
 
 
 def test_a_module_of_the_current_folder_takes_no_helpers_place(
