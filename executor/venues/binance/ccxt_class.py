@@ -26,7 +26,8 @@ def ccxt_class(name: str) -> type[Any]:
     if module not in sys.modules and "ccxt" not in sys.modules:
         try:
             _import_alone(module)
-        except ImportError as error:
+        except Exception as error:
+            # Whatever a module of ccxt does while it is imported, the whole of it can be tried.
             log.debug("ccxt is imported whole: %s", error)
     found: type[Any] = getattr(import_module(module), name)
     return found

@@ -45,3 +45,14 @@ def test_whoever_needs_ccxt_gets_the_whole_of_it_with_the_same_classes() -> None
 def test_a_ccxt_that_is_loaded_already_is_used() -> None:
     script = f"import ccxt.async_support as c\n{CLIENTS}print(BinanceUsdm.market.client)"
     assert run(script) == "<class 'ccxt.async_support.binanceusdm.binanceusdm'>\n"
+
+
+def test_a_ccxt_that_cannot_be_loaded_alone_is_loaded_whole() -> None:
+    script = (
+        "import executor.venues.binance.ccxt_class as c\n"
+        "def fails(shell): raise AttributeError('module ccxt has no attribute')\n"
+        "c._fill = fails\n"
+        "import sys\n"
+        "print(c.ccxt_class('binance').__name__, 'ccxt.bitget' in sys.modules)"
+    )
+    assert run(script) == "binance True\n"
