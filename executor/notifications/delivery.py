@@ -185,7 +185,8 @@ class _ChannelLoop:
         self._sent = {kind: one for kind, one in self._sent.items() if one[0] > old}
         for group in groups:
             if (kind := kind_of(group.newest)) is not None:
-                self._sent[kind] = now, group.alerts[0].time
+                newest = self._sent.get(kind, (now, 0))[1]
+                self._sent[kind] = now, max(newest, group.alerts[0].time)
 
     def _pause(self, receipt: Receipt, groups: Sequence[AlertGroup]) -> float:
         """Seconds until the next message."""

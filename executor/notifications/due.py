@@ -41,8 +41,11 @@ class LastSent:
     """Market time (ms) of the first alert of its newest line."""
 
     def holds(self, alert: WaitingAlert) -> bool:
-        """Whether an alert is a repetition of that minute; what an outage left behind is not."""
-        return self.ago_ms < REPEATS_MS and alert.time - self.time < REPEATS_MS
+        """Whether an alert is a repetition of that minute.
+
+        What an outage left behind is none, and neither is what a newer alert has overtaken.
+        """
+        return self.ago_ms < REPEATS_MS and 0 <= alert.time - self.time < REPEATS_MS
 
 
 def kind_of(alert: WaitingAlert) -> AlertKind | None:

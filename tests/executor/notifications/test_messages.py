@@ -120,16 +120,24 @@ def test_without_quiet_hours_nothing_is_held() -> None:
     assert not QuietHours().hold(datetime(2026, 1, 1, tzinfo=UTC))
 
 
-def test_two_symbols_and_two_minutes_are_not_joined() -> None:
-    def alert(number: int, symbol: str, time_ms: int) -> WaitingAlert:
-        return WaitingAlert(number, time_ms, "left out", {"symbol": symbol})
+def alert(number: int, symbol: str, time_ms: int) -> WaitingAlert:
+    return WaitingAlert(number, time_ms, "left out", {"symbol": symbol})
 
+
+def test_two_symbols_and_two_minutes_are_not_joined() -> None:
     waiting = [alert(1, "A", 0), alert(2, "B", 1), alert(3, "A", 59_999), alert(4, "A", 60_000)]
     found = due(waiting, datetime.now(UTC), QuietHours(), {})
     assert [[one.id for one in group.alerts] for group in found] == [[1, 3], [2], [4]]
     sent = {("left out", "A"): LastSent(59_000, 0)}
     later = due(waiting, datetime.now(UTC), QuietHours(), sent)
     assert [group.newest.id for group in later] == [2, 4], "those of the minute that was sent wait"
+
+
+def test_what_a_newer_alert_has_overtaken_does_not_wait_for_another_minute() -> None:
+    waiting = [alert(2, "A", 10_000), alert(4, "A", 61_000)]
+    sent = {("left out", "A"): LastSent(100, 60_000)}
+    found = due(waiting, datetime.now(UTC), QuietHours(), sent)
+    assert [group.newest.id for group in found] == [2], "61 s is of the minute that was sent"
 
 
 def test_positions_are_never_joined() -> None:
