@@ -43,8 +43,7 @@ class ReleaseWatch:
             reading = self._begin(release_id)
         try:
             return reading.result() if wait or reading.done() else []
-        except DataError as error:
-            log.warning("release %s is not read: %s", release_id, error)
+        except DataError:
             return []
 
     def _failed(self, reading: Future[Entries]) -> bool:
@@ -54,10 +53,19 @@ class ReleaseWatch:
 
     def _begin(self, release_id: str) -> Future[Entries]:
         self._read_again_at = time.monotonic() + AGAIN_S
-        question = {"published": str(self._published), "release": release_id}
-        reading: Future[Entries] = self._thread.submit(answer_of, READER, question)
+        reading = self._thread.submit(self._read, release_id)
         self._entries = release_id, reading
         return reading
+
+    def _read(self, release_id: str) -> Entries:
+        question = {"published": str(self._published), "release": release_id}
+        try:
+            found: Entries = answer_of(READER, question)
+        except DataError as error:
+            # Here, not where it is looked at: an open page looks ten times a second.
+            log.warning("release %s is not read: %s", release_id, error)
+            raise
+        return found
 
     def _current(self) -> str:
         try:
