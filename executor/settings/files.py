@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,9 @@ from pydantic import ValidationError
 from executor.settings.overrides import apply_overrides, read_overrides
 from executor.settings.sections import PathSettings, Settings
 from trading.errors import SettingsError
+
+_PASSWORD = re.compile(r"(://[^\s/@:]*:).*(?=@)|(\bpassword=)[^\s&'\"]*")
+"""The password of an address, which may have an ``@``, or of its query."""
 
 
 def load_settings(path: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -62,5 +66,8 @@ def _first_problem(error: ValidationError) -> str:
 
 
 def _shown(problem: Any) -> str:
+    """The value as it may be shown: logs, alerts and the dashboard repeat it."""
     value = problem.get("input")
-    return "this combination" if isinstance(value, dict) else repr(value)
+    if isinstance(value, dict):
+        return "this combination"
+    return _PASSWORD.sub(r"\1\2***", repr(value))

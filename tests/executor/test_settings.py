@@ -76,6 +76,24 @@ def test_a_bad_setting_is_named_in_one_sentence(tmp_path: Path, text: str, sente
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://bob:hunter2@db:5432/x", "postgresql://bob:***@db:5432/x"),
+        ("postgresql://bob:hunter2@old@db/x", "postgresql://bob:***@db/x"),
+        ("mysql://:hunter2@db/x", "mysql://:***@db/x"),
+        ("postgresql://bob@db/x?password=hunter2&a=b", "postgresql://bob@db/x?password=***&a=b"),
+        ("postgresql://bob@db:5432", "postgresql://bob@db:5432"),
+    ],
+)
+def test_a_refused_address_is_shown_without_its_password(
+    tmp_path: Path, url: str, shown: str
+) -> None:
+    with pytest.raises(SettingsError, match=r"setting 'ledger\.url'") as caught:
+        load_settings(write(tmp_path, f'{MINIMAL}[ledger]\nurl = "{url}"\n'))
+    assert str(caught.value).endswith(f"was {shown!r}")
+
+
 def test_a_missing_settings_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nowhere\.toml cannot be read"):
         load_settings(tmp_path / "nowhere.toml")
