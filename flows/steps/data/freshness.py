@@ -106,9 +106,14 @@ def write_known(
 ) -> PartitionRef:
     """Write what is known at ``as_of``; rows that an earlier run made for later times stay.
 
-    Otherwise a replay under an old ``as_of`` would remove rows that a release was made from.
+    Otherwise a replay under an old ``as_of`` would remove rows that a release was made from. A bar
+    of a month shorter than 31 days is known to its builder before the lake's rule says so: what
+    was built now replaces what was.
     """
     later = _later_rows(lake, table, as_of, partition)
+    if later is not None:
+        built = data[table.time].cast(later[table.time].type)
+        later = later.filter(pc.invert(pc.is_in(later[table.time], built)))
     if later is not None and later.num_rows:
         data = data.drop_columns([name for name in table.partition if name in data.column_names])
         shared = [name for name in later.column_names if name in data.column_names]

@@ -156,3 +156,21 @@ def test_a_second_build_writes_nothing_and_a_new_day_the_month_alone(tmp_path: P
     assert (first.skipped, again.written) == (0, 0)
     later = build_long_bars(lake, **{**arguments, "as_of": LAST - DAY})  # type: ignore[arg-type]
     assert set(later.months) <= {"2025-06", "2025-07"}
+
+
+@pytest.mark.parametrize("offset", [0, 9])
+@pytest.mark.parametrize(
+    "month", [datetime(2025, 2, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)]
+)
+def test_a_month_of_fewer_than_31_days_is_built_day_after_day(
+    tmp_path: Path, month: datetime, offset: int
+) -> None:
+    lake = Lake(tmp_path)
+    begin = month - offset * HOUR - DAY
+    after = datetime(month.year, 3, 1, tzinfo=UTC) - offset * HOUR
+    for hours in (1, 24, 30, 48, 72, 120):
+        put(lake, begin, after + hours * HOUR)
+        build(lake, as_of=after + hours * HOUR, offset=offset)
+        assert list(bars(lake, "1mo")) == [month - offset * HOUR]
+    build(lake, as_of=after - DAY, offset=offset)  # a replay: what was built later stays
+    assert list(bars(lake, "1mo")) == [month - offset * HOUR]
