@@ -38,13 +38,13 @@ class ForecastStore:
 def _rows(forecast: Forecast, own: Flags, target: str) -> pa.Table:
     values = forecast.model[own]
     values = np.exp(values) if target == VOLATILITY else values
-    usual = [forecast.usual] * len(values)
+    usual = np.full(len(values), np.nan) if forecast.usual is None else forecast.usual[own]
     return pa.table(
         {
             "made_at": pa.array(forecast.test.times[own], pa.int64()).cast(
                 pa.timestamp("ms", "UTC")
             ),
             "value": pa.array(values, pa.float64()),
-            "usual": pa.array(usual, pa.float64()),
+            "usual": pa.array(usual, pa.float64(), from_pandas=True),  # NaN is none
         }
     )

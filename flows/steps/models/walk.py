@@ -36,8 +36,8 @@ class Forecast:
     test: Dataset
     model: Floats
     baselines: Mapping[str, Floats]
-    usual: float | None = None
-    """Median volatility that the model forecasts of the last days of its training."""
+    usual: Floats | None = None
+    """Median volatility of each row's symbol that the model forecasts of its last days."""
 
 
 def task_of(target: str) -> Task:
@@ -85,16 +85,23 @@ def walk(
         train, test = data.take(split.train), data.take(split.test)
         model = fit_target(train, target, recipe, stop=stop)
         beside = _baselines(train, test, target) if compare else {}
-        usual = _usual(model, train) if compare and target == VOLATILITY else None
+        usual = _usual(model, train, test) if compare and target == VOLATILITY else None
         forecast = forecast_with(model, test)
         found.append(Forecast(split, test.labels_only(), forecast, beside, usual))
     return found
 
 
-def _usual(model: FittedModel, train: Dataset) -> float:
-    """Return the usual volatility of a fold, as that of a release is taken."""
+def _usual(model: FittedModel, train: Dataset, test: Dataset) -> Floats:
+    """Return the usual volatility of each row's symbol, as that of a release is taken.
+
+    It is NaN for a symbol without rows in the last days of the training.
+    """
     last = train.take(train.times > train.times[-1] - USUAL_OVER_MS)
-    return float(np.exp(np.median(forecast_with(model, last))))
+    forecasts = forecast_with(model, last)
+    usual = np.full(len(test.times), np.nan)
+    for symbol in np.intersect1d(last.symbols, test.symbols):
+        usual[test.symbols == symbol] = np.exp(np.median(forecasts[last.symbols == symbol]))
+    return usual
 
 
 def _baselines(train: Dataset, test: Dataset, target: str) -> dict[str, Floats]:

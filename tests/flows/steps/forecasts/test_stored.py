@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from flows.steps.forecasts.stored import ForecastStore
+from flows.steps.models.dataset import Dataset
+from flows.steps.models.pool import pooled
 from flows.steps.models.settings import TrainSettings
 from flows.steps.models.split import SplitSettings
 from flows.steps.models.walk import DIRECTION, VOLATILITY, walk
@@ -15,6 +18,7 @@ from lake.store import Lake
 from lake.tables import FORECASTS
 from tests.flows.steps.models.made_data import noise
 from trading.models.families import Recipe
+from trading.models.linear import HAR_FEATURES
 
 SETTINGS = TrainSettings(split=SplitSettings(train_days=10, test_days=4))
 WHERE = {"venue": "binance_usdm", "symbol": "BTCUSDT"}
@@ -43,3 +47,21 @@ def test_every_stored_forecast_is_of_a_day_after_its_models_training(tmp_path: P
     before = stored(lake, VOLATILITY)
     store.keep(VOLATILITY, walk(data, VOLATILITY, Recipe("har"), SETTINGS))
     assert stored(lake, VOLATILITY) == before  # repeating changes nothing
+
+
+def test_in_a_pool_the_usual_volatility_is_that_of_each_symbol(tmp_path: Path) -> None:
+    lake, level = Lake(tmp_path / "lake"), {"QUIETUSDT": -9.0, "WILDUSDT": -6.0}
+
+    def load(symbol: str) -> Dataset:
+        data = noise(24)
+        x = data.x.copy()
+        x[:, : len(HAR_FEATURES)] += level[symbol]
+        return replace(data, symbol=symbol, x=x, log_volatility=data.log_volatility + level[symbol])
+
+    data, _ = pooled(level, load, most_rows=10_000)
+    folds = walk(data, VOLATILITY, Recipe("har"), SETTINGS)
+    ForecastStore(lake, "binance_usdm", tuple(sorted(level))).keep(VOLATILITY, folds)
+    for symbol in level:
+        rows = lake.read(FORECASTS, venue="binance_usdm", symbol=symbol, target=VOLATILITY)
+        shares = rows["usual"].to_numpy() / rows["value"].to_numpy()
+        assert 0.5 < np.median(shares) < 2.0
