@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
 
+from flows.steps.data.freshness import write_known
 from flows.steps.models.walk import VOLATILITY, Forecast
 from lake.store import Lake
 from lake.tables import FORECASTS
@@ -23,16 +25,20 @@ class ForecastStore:
     """Keeps the forecasts of ``symbols``, numbered as in the data set that was walked."""
 
     lake: Lake
+    as_of: datetime
     venue: str
     symbols: tuple[str, ...]
 
     def keep(self, target: str, forecasts: Sequence[Forecast]) -> None:
-        """Replace the stored forecasts of one target; symbols that were not tested keep theirs."""
+        """Replace the forecasts of one target known at ``as_of``; untested symbols keep theirs."""
         for number, symbol in enumerate(self.symbols):
             parts = [_rows(one, one.test.symbols == number, target) for one in forecasts]
             rows = pa.concat_tables(parts) if parts else None
             if rows is not None and rows.num_rows:
-                self.lake.write(FORECASTS, rows, venue=self.venue, symbol=symbol, target=target)
+                where = {"venue": self.venue, "symbol": symbol, "target": target}
+                write_known(
+                    self.lake, FORECASTS, rows, as_of=self.as_of, partition=where, metadata={}
+                )
 
 
 def _rows(forecast: Forecast, own: Flags, target: str) -> pa.Table:

@@ -135,9 +135,8 @@ def _train_one(
         features = read_features(lake, venue, symbol, as_of)
         data = dataset_of(features, symbol, feature_names())
         data = replace(data, recompute=partial(_recomputed, lake, venue, data, (symbol,)))
-        models = _evaluated(
-            data, targets, settings, progress, due, ForecastStore(lake, venue, (symbol,))
-        )
+        store = ForecastStore(lake, as_of, venue, (symbol,))
+        models = _evaluated(data, targets, settings, progress, due, store)
     except DataError as error:
         return TrainResult(as_of, (), (), {symbol: str(error)}, ())
     _record(lake, run_name(symbol, as_of), _mark(refs, settings, targets), as_of, models)
@@ -173,7 +172,7 @@ def train_pool(
 
     data, left_out = pooled(symbols, load, chosen.pool_rows)
     data = replace(data, recompute=partial(_recomputed, lake, venue, data, tuple(sorted(symbols))))
-    store = ForecastStore(lake, venue, tuple(sorted(symbols)))
+    store = ForecastStore(lake, as_of, venue, tuple(sorted(symbols)))
     models = _evaluated(data, targets, chosen, progress, due, store)
     mark = _mark(refs, chosen, targets)
     _record(lake, run_name(POOL, as_of), mark, as_of, models, left_out)

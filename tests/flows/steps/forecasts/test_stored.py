@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from trading.models.families import Recipe
 from trading.models.linear import HAR_FEATURES
 
 SETTINGS = TrainSettings(split=SplitSettings(train_days=10, test_days=4))
+AS_OF = datetime(2025, 6, 1, tzinfo=UTC)
 WHERE = {"venue": "binance_usdm", "symbol": "BTCUSDT"}
 
 
@@ -30,7 +32,7 @@ def stored(lake: Lake, target: str) -> pa.Table:
 
 def test_every_stored_forecast_is_of_a_day_after_its_models_training(tmp_path: Path) -> None:
     lake, data = Lake(tmp_path / "lake"), noise(24)
-    store = ForecastStore(lake, "binance_usdm", ("BTCUSDT",))
+    store = ForecastStore(lake, AS_OF, "binance_usdm", ("BTCUSDT",))
     for target, recipe in ((VOLATILITY, Recipe("har")), (DIRECTION, Recipe("ridge"))):
         folds = walk(data, target, recipe, SETTINGS)
         store.keep(target, folds)
@@ -60,8 +62,22 @@ def test_in_a_pool_the_usual_volatility_is_that_of_each_symbol(tmp_path: Path) -
 
     data, _ = pooled(level, load, most_rows=10_000)
     folds = walk(data, VOLATILITY, Recipe("har"), SETTINGS)
-    ForecastStore(lake, "binance_usdm", tuple(sorted(level))).keep(VOLATILITY, folds)
+    ForecastStore(lake, AS_OF, "binance_usdm", tuple(sorted(level))).keep(VOLATILITY, folds)
     for symbol in level:
         rows = lake.read(FORECASTS, venue="binance_usdm", symbol=symbol, target=VOLATILITY)
         shares = rows["usual"].to_numpy() / rows["value"].to_numpy()
         assert 0.5 < np.median(shares) < 2.0
+
+
+def test_a_training_under_an_earlier_as_of_leaves_the_later_forecasts(tmp_path: Path) -> None:
+    lake, data = Lake(tmp_path / "lake"), noise(24)
+    ForecastStore(lake, AS_OF, "binance_usdm", ("BTCUSDT",)).keep(
+        DIRECTION, walk(data, DIRECTION, Recipe("ridge"), SETTINGS)
+    )
+    before = stored(lake, DIRECTION)["made_at"].to_pylist()
+    end = datetime.fromtimestamp(int(data.times[-1]) / 1000, UTC) - timedelta(days=2)
+    known = data.take(data.times <= end.timestamp() * 1000)
+    ForecastStore(lake, end, "binance_usdm", ("BTCUSDT",)).keep(
+        DIRECTION, walk(known, DIRECTION, Recipe("ridge"), SETTINGS)
+    )
+    assert stored(lake, DIRECTION)["made_at"].to_pylist() == before
