@@ -58,9 +58,10 @@ def build_report(
 
 
 def file_stem(data: ReportData, days: int = 1) -> str:
-    """Return the name of the report: that of its release, or of the week that ends with it."""
+    """Return the name of the report: that of its release, or of the week of the day before it."""
     if days != 1:
-        return f"week-{data.as_of - timedelta(microseconds=1):%G-W%V}"
+        # The flow runs on Monday morning: six hours of its seven days are of the new week.
+        return f"week-{data.as_of - timedelta(days=1):%G-W%V}"
     if data.manifest is None:
         return f"{data.as_of:%Y%m%dT%H%M%SZ}-no-release"
     return str(data.manifest["release_id"])

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from flows.report.lake_reader import ReportData, read_report_data
 from flows.report.sections.execution import LedgerRows
 from flows.report.summary import LONGEST, summary_of
 from flows.report.week import of_last_days
-from flows.steps.reporting.report import build_report
+from flows.steps.reporting.report import build_report, file_stem
 from flows.steps.reporting.send_summary import send_summary
 from lake.store import Lake
 from tests.flows.report.lake import LATER, small_lake
@@ -124,6 +124,20 @@ def test_the_weekly_report_is_named_after_the_week_that_ends(tmp_path: Path) -> 
     assert found.path.name == "week-2025-W19.html"
     assert "Weekly report" in found.path.read_text(encoding="utf-8")
     assert found.path.with_suffix(".txt").read_text(encoding="utf-8").startswith("Nocturne, week ")
+
+
+@pytest.mark.parametrize(
+    ("monday", "name"),
+    [
+        (datetime(2025, 5, 12, 6, tzinfo=UTC), "week-2025-W19"),
+        (datetime(2026, 1, 5, 6, tzinfo=UTC), "week-2026-W01"),
+        (datetime(2027, 1, 4, 6, tzinfo=UTC), "week-2026-W53"),
+    ],
+)
+def test_the_report_of_monday_morning_is_named_after_the_week_before(
+    tmp_path: Path, monday: datetime, name: str
+) -> None:
+    assert file_stem(replace(with_ledger(tmp_path), as_of=monday), 7) == name
 
 
 def test_a_summary_is_sent_once_for_discord_and_slack_and_mentions_nobody(
