@@ -21,6 +21,7 @@ Params = Mapping[str, Value]
 # Code besides trading/ that computes a result: an edit here makes every stored result stale.
 _MODULES = (
     "flows/steps/data/candles.py",
+    "lake/series.py",
     *(
         f"flows/steps/search/{name}.py"
         for name in (
