@@ -13,12 +13,16 @@ from typing import Any, ClassVar
 
 import pytest
 
+from flows.engine.engine import attempt
+from flows.engine.request import FlowRequest
 from flows.report.lake_reader import ReportData, read_report_data
 from flows.report.sections.execution import LedgerRows
 from flows.report.summary import LONGEST, summary_of
 from flows.report.week import of_last_days
+from flows.settings import ResearchSettings
 from flows.steps.reporting.report import build_report, file_stem
 from flows.steps.reporting.send_summary import send_summary
+from flows.tasks import SUMMARY
 from lake.store import Lake
 from tests.flows.report.lake import LATER, small_lake
 from trading.errors import DataError
@@ -151,6 +155,18 @@ def test_a_summary_is_sent_once_for_discord_and_slack_and_mentions_nobody(
     assert message["content"] == message["text"]
     assert message["content"].startswith("Nocturne, day ")
     assert message["allowed_mentions"] == {"parse": []}
+
+
+def test_a_message_whose_mark_cannot_be_written_is_not_posted_again_in_the_run(
+    tmp_path: Path, webhook: str
+) -> None:
+    report = tmp_path / "one.html"
+    report.with_suffix(".txt").write_text("quiet day\n")
+    report.with_suffix(".sent").mkdir()
+    settings = ResearchSettings(summary_url=webhook)
+    with pytest.raises(OSError, match="sent"):
+        attempt(SUMMARY, FlowRequest(settings, LATER), str(report))
+    assert len(Webhook.received) == 1
 
 
 def test_a_summary_that_was_refused_is_sent_the_next_time(tmp_path: Path, webhook: str) -> None:
