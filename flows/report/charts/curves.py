@@ -119,12 +119,15 @@ def daily_values(curve: Curve) -> Curve:
 def rolling_sharpe(key: str, equity: Curve, days: int = ROLLING_DAYS) -> Chart | None:
     """Show the Sharpe ratio of the last ``days`` days, day by day; None for fewer than twice that.
 
-    Days are those of UTC; a span of days without any change has a ratio of 0.
+    Days are those of UTC; a span of days without any change has a ratio of 0, and a day that
+    begins with nothing left a return of 0.
     """
     daily = daily_values(equity)
     if len(daily.values) <= 2 * days:
         return None
-    returns = [after / before - 1.0 for before, after in pairwise(daily.values)]
+    returns = [
+        after / before - 1.0 if before > 0 else 0.0 for before, after in pairwise(daily.values)
+    ]
     spans = [returns[end - days : end] for end in range(days, len(returns) + 1)]
     spreads = [stdev(span) for span in spans]
     ratios = [
