@@ -28,6 +28,7 @@ from tests.executor.harness import publish_entries
 from tests.parity.event_replay import Case, _entries, _replay, beats
 from tests.parity.replay_cases import BEGIN, MADE_FROM, made_candles
 from trading.candles import DAY_MS, CandleColumns
+from trading.strategies.registry import get_strategy
 
 DAY = datetime(2025, 3, 1, tzinfo=UTC)
 LATER = DAY + timedelta(days=1)
@@ -313,6 +314,18 @@ def test_a_trade_whose_stop_followed_a_forecast_is_not_compared(ledger: Path) ->
     assert (row["position_id"], row["verdict"]) == (number, "not compared")
     assert str(row["reason"]).startswith("its levels follow a forecast: a range of ")
     assert found.count("equal", "trade") == before.count("equal", "trade") - 1
+
+
+def test_decisions_on_published_forecasts_and_their_trades_are_not_compared(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strategy = type(get_strategy("beat"))
+    monkeypatch.setattr(strategy, "reads_forecasts", lambda *_: True)
+    name, _ = signal_of(ledger, "enter")
+    change(ledger, "delete from events where id = ?", name)
+    (row,) = compared(ledger).rows
+    assert (row["what"], row["verdict"]) == ("subject", "not compared")
+    assert row["reason"] == "beat decides on published forecasts, which the lake does not keep"
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ def _expected(live: LiveDay, plan: SubjectPlan, candles: CandleColumns) -> list[
     if not due:
         return []
     series = contiguous(candles, min(due), max(due))
-    if missing := _history_missing(subject.strategy, plan.params, series, min(due)):
+    if missing := _replay_doubt(subject.strategy, plan.params, series, min(due)):
         raise NocturneError(missing)
     if has_hole(series):
         raise NocturneError("minutes of the day are not known; run nocturne download")
@@ -245,10 +245,10 @@ def _expected(live: LiveDay, plan: SubjectPlan, candles: CandleColumns) -> list[
     return found
 
 
-def _history_missing(
-    name: str, params: Mapping[str, Any], series: CandleColumns, moment: int
-) -> str:
-    """Why a strategy cannot decide at ``moment``; empty where it knows enough candles before."""
+def _replay_doubt(name: str, params: Mapping[str, Any], series: CandleColumns, moment: int) -> str:
+    """Why the research code cannot decide at ``moment`` as the executor did; empty if it can."""
+    if get_strategy(name).reads_forecasts(params):
+        return f"{name} decides on published forecasts, which the lake does not keep"
     needed = Setup.of(get_strategy(name), params, MINUTE_MS).history_needed()
     span_ms = max(length * bars for length, bars in needed.items())
     known_ms = max(0, moment - int(series.open_time[0])) if len(series) else 0
@@ -333,7 +333,7 @@ def _compare_trade(
         why = "minutes of the trade are not known; run nocturne download"
     else:
         params = get_strategy(subject.strategy).resolve(_params(position))
-        why = _history_missing(subject.strategy, params, series, bar_time)
+        why = _replay_doubt(subject.strategy, params, series, bar_time)
     if why:
         return _row(subject, "trade", bar_time, "not compared", why) | _names(position)
     own = live_trade(position, live.fills[position["id"]], live.orders, candles, funding)
