@@ -74,7 +74,7 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
     """Return the JSON document, the results by searched parameters, and their significance."""
     begun = time.perf_counter()
     with LongRun(f"reading candles of {request.market.name}"):
-        market = request.market.load(request.strategy, request.fixed)
+        market = request.market.load(request.strategy, _read_for(request))
     columns = market.columns
     costs = replace(
         request.costs,
@@ -127,6 +127,16 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
         "results": [measured({**params, **request.fixed}, metrics) for params, metrics in found],
     }
     return document, found, sentence
+
+
+def _read_for(request: SearchRequest) -> dict[str, Value]:
+    """Return the fixed parameters, with a searched value by which the strategy reads forecasts."""
+    known = request.strategy.resolve(request.fixed)
+    for axis in parse_grid(request.grid, request.strategy, trials=request.trials).axes:
+        for value in axis.values:
+            if request.strategy.reads_forecasts({**known, axis.name: value}):
+                return {**request.fixed, axis.name: value}
+    return request.fixed
 
 
 def _prepared(

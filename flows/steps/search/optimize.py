@@ -14,7 +14,7 @@ carries a hash of everything it was made from, so that the same request is answe
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -102,7 +102,7 @@ def optimize(
     if held.get(_KEY) == key:
         return _load_stored(held[_RESULT], request)
     candles = load_traded_candles(lake, settings.trading_hours, settings.venue, symbol, as_of)
-    if _reads_forecasts(request.strategy, request.fixed):
+    if _reads_forecasts(request.strategy, request.fixed, request.long_grid, request.recent_grid):
         candles = with_forecasts(lake, candles, settings.venue, symbol, as_of)
     _check_span(candles, request)
     start_compiling()
@@ -128,7 +128,7 @@ def _build_request(
         *lake.fingerprint(CANDLES, as_of, **where, interval="1m"),
         *lake.fingerprint(RAW_FUNDING, as_of, **where),
     )
-    if _reads_forecasts(strategy, grids.fixed):
+    if _reads_forecasts(strategy, grids.fixed, long_grid, recent_grid):
         fingerprint = (*fingerprint, *lake.fingerprint(FORECASTS, as_of, **where, target=RETURN))
     return OptimizeRequest(
         strategy=strategy,
@@ -146,8 +146,10 @@ def _build_request(
     )
 
 
-def _reads_forecasts(strategy: Strategy, fixed: Params) -> bool:
-    return strategy.reads_forecasts(strategy.resolve(fixed))
+def _reads_forecasts(strategy: Strategy, fixed: Params, *grids: Sequence[Params]) -> bool:
+    """Return whether any set of the grids makes the strategy read forecasts."""
+    known = strategy.resolve(fixed)
+    return any(strategy.reads_forecasts({**known, **own}) for grid in grids for own in grid)
 
 
 def _fitted(request: OptimizeRequest, candles: CandleColumns) -> OptimizeRequest:

@@ -240,6 +240,18 @@ def test_ml_and_the_rules_of_forecasts_read_the_forecasts_of_the_lake(
     assert searched[0]["total_return"] == pytest.approx(ruled["total_return"], rel=1e-12)
 
 
+def test_a_search_over_the_source_reads_the_forecasts_of_the_lake(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, forecast_lake: Path
+) -> None:
+    out = tmp_path / "out.json"
+    options = ("--strategy", "ml", "--set", "filters=off", "--set", "signal_tf=15m")
+    where = ("--symbol", "BTCUSDT", "--lake", forecast_lake, "--json", out)
+    assert run(monkeypatch, "search", *options, *where, "--grid", "source=fitted,published") == 0
+    found = json.loads(out.read_text())["results"]
+    trades = {one["params"]["source"]: one["trades"] for one in found}
+    assert trades["published"] > 10
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from flows.steps.search.optimize import OptimizeEntry, optimize
 from flows.steps.search.plateau import ApprovedPlateau, approve
 from flows.steps.search.trial_history import earlier_trials
 from lake.store import Lake
-from lake.tables import CANDLES, EQUITY, FOLDS, RAW_FUNDING, SEARCHES, TRADES
+from lake.tables import CANDLES, EQUITY, FOLDS, FORECASTS, RAW_FUNDING, SEARCHES, TRADES
 from tests.flows.sample import AS_OF, SAMPLE, write_settings
 from trading.errors import DataError, ParameterError, SettingsError
 from trading.strategies.registry import get_strategy
@@ -282,6 +283,26 @@ def test_the_funding_rates_of_the_lake_are_charged_and_part_of_the_request(
     assert search(lake, settings).reused
     lake.write(RAW_FUNDING, rates.slice(1), venue="binance_usdm", symbol="BTCUSDT")
     assert not search(lake, settings).reused
+
+
+def test_a_grid_over_the_source_of_forecasts_reads_those_of_the_lake(
+    tmp_path: Path, settings: ResearchSettings
+) -> None:
+    lake = Lake(tmp_path)
+    write_candles(lake)
+    quarters = pa.array(range(1_746_403_200_000, 1_750_291_200_000, 900_000), pa.int64())
+    made = quarters.cast(pa.timestamp("ms", "UTC"))
+    values = [0.01 if n % 8 < 4 else -0.01 for n in range(len(made))]
+    where = {"venue": "binance_usdm", "symbol": "BTCUSDT", "target": "direction_1h"}
+    lake.write(FORECASTS, pa.table({"made_at": made, "value": values}), **where)
+    axes = {"source": "fitted,published"}
+    grids = StrategyGrids(long=axes, recent=axes, fixed={"filters": "off", "signal_tf": "15m"})
+    own = settings.model_copy(update={"grids": {"ml": grids}})
+    entry = optimize(lake, as_of=AS_OF, strategy="ml", symbol="BTCUSDT", settings=own)
+    assert "forecasts" in {ref.table for ref in entry.fingerprint}
+    rows = lake.read(SEARCHES, run=entry.run).to_pylist()
+    (published,) = [row for row in rows if json.loads(row["params"])["source"] == "published"]
+    assert published["trades"] > 10
 
 
 def test_stale_missing_and_short_histories_are_refused(
