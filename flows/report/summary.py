@@ -98,9 +98,14 @@ def _equity(span: ReportData) -> list[str]:
 def _parity(span: ReportData) -> list[str]:
     if not span.parity:
         return []
-    odd = sum(row["verdict"] == "different" for row in span.parity)
-    what = "all as replayed" if not odd else f"{odd} differ from the replay"
-    return [f"Live decisions and trades: {len(span.parity)} compared, {what}."]
+    verdicts = [str(row["verdict"]) for row in span.parity]
+    left, odd = verdicts.count("not compared"), verdicts.count("different")
+    found = [f"{len(verdicts) - left} compared"]
+    if len(verdicts) > left:
+        found.append(f"different from the replay: {odd}" if odd else "none differs from the replay")
+    if left:
+        found.append(f"{left} not compared: see the report")
+    return [f"Live decisions and trades: {', '.join(found)}."]
 
 
 def _data(data: ReportData, unusable: Sequence[tuple[str, str]]) -> list[str]:

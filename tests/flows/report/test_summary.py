@@ -98,6 +98,26 @@ def test_the_summary_says_what_the_week_brought_by_asset_and_strategy(tmp_path: 
     assert "1 row in quarantine, 1 gap marked." in text
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (["equal", "explained"], "2 compared, none differs from the replay."),
+        (["equal", "different"], "2 compared, different from the replay: 1."),
+        (["not compared"], "0 compared, 1 not compared: see the report."),
+        (
+            ["equal", "not compared"],
+            "1 compared, none differs from the replay, 1 not compared: see the report.",
+        ),
+    ],
+)
+def test_the_summary_counts_no_decision_that_was_not_compared(
+    tmp_path: Path, verdicts: list[str], said: str
+) -> None:
+    rows = [{"day": f"{LATER - DAY:%Y-%m-%d}", "verdict": verdict} for verdict in verdicts]
+    data = replace(with_ledger(tmp_path), parity=rows)
+    assert f"Live decisions and trades: {said}" in summary_of(data, 7)
+
+
 def test_a_week_keeps_the_orders_of_a_position_that_is_still_open(tmp_path: Path) -> None:
     orders = [
         {"client_id": "old-open", "position_id": 1, "created_at": LATER - 20 * DAY},
