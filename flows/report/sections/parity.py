@@ -71,7 +71,9 @@ def parity_check(rows: Sequence[Row]) -> Check:
     if not rows:
         return Check(tr("Parity with live"), tr("No day was compared with its replay yet."), WARN)
     last = max(str(row["day"]) for row in rows)
-    own = [row for row in rows if row["day"] == last]
+    of_day = [row for row in rows if row["day"] == last]
+    left = [row for row in of_day if row["verdict"] == "not compared"]
+    own = [row for row in of_day if row["verdict"] != "not compared"]
     different = [row for row in own if row["verdict"] == "different"]
     text = tr(
         "On {last} {decisions_and_trades}",
@@ -85,9 +87,14 @@ def parity_check(rows: Sequence[Row]) -> Check:
             reason=recorded(str(different[0]["reason"])),
         )
         return Check(tr("Parity with live"), text, BAD)
-    return Check(
-        tr("Parity with live"), tr("{text} equal their replay or are explained.", text=text), GOOD
-    )
+    text = tr("{text} equal their replay or are explained.", text=text)
+    if left:
+        text += tr(
+            " Not compared: {left}, first: {reason}.",
+            left=len(left),
+            reason=recorded(str(left[0]["reason"])),
+        )
+    return Check(tr("Parity with live"), text, WARN if left else GOOD)
 
 
 def _lead(rows: Sequence[Row], days: Sequence[str]) -> str:
