@@ -183,10 +183,15 @@ def text_of(document: Mapping[str, Any]) -> str:
     from cli.backtesting.account import shown
     from cli.backtesting.venue_backtest import text_of as measures_text
     from cli.tables import text_table
+    from flows.report.tables import said_instead
 
     head = ("member", "last weight", "trades", "profit", "win_rate", "profit_factor")
     rows = [
-        (one["strategy"], f"{one['weight']:.0%}", *(shown(name, one[name]) for name in head[2:]))
+        (
+            one["strategy"],
+            f"{one['weight']:.0%}",
+            *(said_instead(name, one) or shown(name, one[name]) for name in head[2:]),
+        )
         for one in document["members"]
     ]
     regimes = [(name, f"{days:.1f}") for name, days in document["regime_days"].items()]

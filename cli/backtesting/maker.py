@@ -152,13 +152,13 @@ def measures_of(result: MakerResult) -> dict[str, float | int]:
 
 def text_of(document: Mapping[str, Any]) -> str:
     """Format every measure on its own line, then what withdrew the quotes."""
-    from cli.backtesting.results import format_measure
+    from cli.backtesting.results import shown_measure
 
     measures = {key: value for key, value in document["results"][0].items() if key != "params"}
     measures |= {"held_lots": document["held_lots"], "most_lots": document["most_lots"]}
     measures |= {f"withdrawn: {name}": count for name, count in document["withdrawn"].items()}
     width = max(len(name) for name in measures)
-    lines = [f"{name:<{width}}  {format_measure(name, v):>12}" for name, v in measures.items()]
+    lines = [f"{name:<{width}}  {shown_measure(name, measures):>12}" for name in measures]
     return "\n".join(lines)
 
 

@@ -18,7 +18,7 @@ from cli.backtesting.maker import (
     minutes_of,
     refuse_others,
 )
-from cli.backtesting.results import STDOUT, check_output, format_measure, say, write_json
+from cli.backtesting.results import STDOUT, check_output, say, shown_measure, write_json
 from cli.tables import text_table
 from trading.errors import ParameterError
 from trading.market_making.backtest import simulate_maker
@@ -125,7 +125,7 @@ def table_of(
     rows = [
         [
             *(f"{result['params'][name]:g}" for name in names),
-            *(format_measure(measure, result[measure]) for measure in measures),
+            *(shown_measure(measure, result) for measure in measures),
         ]
         for result in results
     ]

@@ -117,8 +117,15 @@ def results_table(results: Sequence[tuple[Mapping[str, Value], Metrics]]) -> str
     for params, metrics in results:
         measures = metrics.as_dict()
         cells = [_parameter(params[name]) for name in names]
-        rows.append(cells + [format_measure(name, measures[name]) for name in SHOWN])
+        rows.append(cells + [shown_measure(name, measures) for name in SHOWN])
     return text_table([*names, *SHOWN], rows)
+
+
+def shown_measure(name: str, measures: Mapping[str, Any]) -> str:
+    """Format a measure; the words of the report stand where too few trades carry a figure."""
+    from flows.report.tables import said_instead
+
+    return said_instead(name, measures) or format_measure(name, measures[name])
 
 
 def format_measure(name: str, value: float) -> str:

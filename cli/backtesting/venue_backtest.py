@@ -124,9 +124,14 @@ def run_venue(wanted: VenueRun) -> dict[str, Any]:
 def text_of(document: Mapping[str, Any]) -> str:
     """Format each measure on its own line, then the entries that were refused."""
     from cli.backtesting.account import shown
+    from flows.report.tables import said_instead
 
     (found,) = document["results"]
-    lines = {name: shown(name, value) for name, value in found.items() if name != "params"}
+    lines = {
+        name: said_instead(name, found) or shown(name, value)
+        for name, value in found.items()
+        if name != "params"
+    }
     lines |= {f"refused: {name}": f"{n:,}" for name, n in document["refused"].items() if n}
     width = max(len(name) for name in lines)
     return "\n".join(f"{name:<{width}}  {value:>14}" for name, value in lines.items())

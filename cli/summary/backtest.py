@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cli.backtesting.results import format_measure
+from cli.backtesting.results import shown_measure
 from cli.inputs.market import Market
 from cli.tables import text_table
 from trading.candles import interval_name
@@ -94,8 +94,7 @@ class BacktestReport:
     def _measures(self) -> str:
         width = max(len(name) for name in self.measures)
         return "\n".join(
-            f"{name:<{width}}  {format_measure(name, value):>12}"
-            for name, value in self.measures.items()
+            f"{name:<{width}}  {shown_measure(name, self.measures):>12}" for name in self.measures
         )
 
 

@@ -187,14 +187,27 @@ def metric_grid(inside: Row, outside: Row) -> TableView | None:
 
 def measured(name: str, metrics: Row) -> str:
     """Write a metric; ratios need trades, and too few of them are said to be too few."""
-    value = metrics.get(name)
+    instead = said_instead(name, metrics)
+    return tr(instead) if instead else measure(name, metrics.get(name))
+
+
+def said_instead(name: str, metrics: Row) -> str:
+    """Return what stands in place of a figure that says nothing, in English; else nothing."""
     if metrics.get("trades") == 0 and name in OF_TRADES:
         return formats.NONE
-    if hidden(name, metrics):
-        return tr("too few")
-    if name == "profit_factor" and not value and metrics.get("win_rate"):
-        return tr("no loss")
-    return measure(name, value)
+    if too_few(name, metrics):
+        return "too few"
+    if name == "profit_factor" and not metrics.get(name) and metrics.get("win_rate"):
+        return "no loss"
+    return ""
+
+
+def too_few(name: str, metrics: Row) -> bool:
+    """Check whether a measure is known, but from fewer trades than carry it."""
+    trades = metrics.get("trades")
+    if name not in NEED_TRADES or trades is None or trades >= FEW_TRADES:
+        return False
+    return formats.known(metrics.get(name))
 
 
 def metric_cell(name: str, metrics: Row) -> Cell:
@@ -205,15 +218,12 @@ def metric_cell(name: str, metrics: Row) -> Cell:
 
 def hidden(name: str, metrics: Row) -> str:
     """Write the value of a ratio that too few trades cannot carry, for a tooltip; else nothing."""
-    trades = metrics.get("trades")
-    if name not in NEED_TRADES or trades is None or trades >= FEW_TRADES:
-        return ""
-    if not formats.known(metrics.get(name)):
+    if not too_few(name, metrics):
         return ""
     return tr(
         "{name} from {trades}",
         name=measure(name, metrics[name]),
-        trades=counted(int(trades), "trade"),
+        trades=counted(int(metrics["trades"]), "trade"),
     )
 
 

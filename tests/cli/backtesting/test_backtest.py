@@ -96,6 +96,8 @@ def test_a_trade_worked_by_hand(
     printed = capsys.readouterr().out
     assert re.search(r"^total_return +1\.31%$", printed, re.MULTILINE)
     assert re.search(r"^fees +0\.10%$", printed, re.MULTILINE)
+    assert re.search(r"^sharpe +too few$", printed, re.MULTILINE)
+    assert re.search(r"^calmar +too few$", printed, re.MULTILINE)
 
 
 def test_a_stop_fills_at_its_level(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
