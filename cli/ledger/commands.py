@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from cli.ledger.place import ACCOUNT, LEDGER, SETTINGS, chosen_place
+
 if TYPE_CHECKING:
     from cli.ledger.positions import Record
-    from executor.ledger.reader import LedgerPlace
 
-_SETTINGS = typer.Option(None, "--settings", help="Settings file (TOML) of the executor.")
-_LEDGER = typer.Option(
-    None, "--ledger", help="Ledger, instead of --settings: ledger.sqlite, or postgresql://…"
-)
-_ACCOUNT = typer.Option(None, "--account", help="Whose ledger, where a database has several.")
 _JSON = typer.Option(False, "--json", help="Print JSON.")
 
 
@@ -29,9 +25,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def positions(
-    settings: Path = _SETTINGS,
-    ledger: str = _LEDGER,
-    account: str = _ACCOUNT,
+    settings: Path = SETTINGS,
+    ledger: str = LEDGER,
+    account: str = ACCOUNT,
     as_json: bool = _JSON,
 ) -> None:
     """List the open positions with their stops, from the ledger: running or stopped.
@@ -41,14 +37,14 @@ def positions(
     from cli.ledger.positions import open_positions
 
     shown = "id symbol side quantity entry_price stop_price target_price strategy opened_at"
-    rows = open_positions(_place(settings, ledger, account))
+    rows = open_positions(chosen_place(settings, ledger, account))
     _print(rows, shown.split(), as_json, "no open position")
 
 
 def trades(
-    settings: Path = _SETTINGS,
-    ledger: str = _LEDGER,
-    account: str = _ACCOUNT,
+    settings: Path = SETTINGS,
+    ledger: str = LEDGER,
+    account: str = ACCOUNT,
     count: int = typer.Option(20, "--count", min=1, max=10_000, help="How many, the newest first."),
     as_json: bool = _JSON,
 ) -> None:
@@ -59,14 +55,14 @@ def trades(
     from cli.ledger.positions import closed_trades
 
     shown = "id symbol side entry_price exit_price exit_reason net strategy closed_at"
-    rows = closed_trades(_place(settings, ledger, account), count)
+    rows = closed_trades(chosen_place(settings, ledger, account), count)
     _print(rows, shown.split(), as_json, "no trade yet")
 
 
 def profit(
-    settings: Path = _SETTINGS,
-    ledger: str = _LEDGER,
-    account: str = _ACCOUNT,
+    settings: Path = SETTINGS,
+    ledger: str = LEDGER,
+    account: str = ACCOUNT,
     as_json: bool = _JSON,
 ) -> None:
     """Sum up trades and net profit of today, 7 days, 30 days and all time.
@@ -76,24 +72,7 @@ def profit(
     from cli.ledger.positions import profit as profit_of
 
     shown = ["span", "trades", "won", "net", "fees"]
-    _print(profit_of(_place(settings, ledger, account)), shown, as_json, "no trade yet")
-
-
-def _place(settings: Path | None, ledger: str | None, account: str | None) -> LedgerPlace:
-    from cli.executor.banner import ledger_place
-    from executor.ledger.reader import LedgerPlace
-    from executor.settings import load_settings
-    from trading.errors import SettingsError
-
-    if ledger is not None:
-        return LedgerPlace(ledger, account)
-    own = settings or Path("config/settings.toml")
-    if settings is None and not own.is_file():
-        raise SettingsError(
-            f"no ledger is named and {own} does not exist; give --settings FILE or --ledger FILE"
-        )
-    found = ledger_place(load_settings(own))
-    return found if account is None or found.is_file else LedgerPlace(found.where, account)
+    _print(profit_of(chosen_place(settings, ledger, account)), shown, as_json, "no trade yet")
 
 
 def _print(rows: list[Record], shown: list[str], as_json: bool, none: str) -> None:

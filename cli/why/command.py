@@ -6,6 +6,8 @@ from pathlib import Path
 
 import typer
 
+from cli.ledger.place import ACCOUNT, LEDGER, SETTINGS, chosen_place
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
@@ -14,10 +16,9 @@ def why(
     order: str = typer.Argument(
         ..., help="Client order id, the beginning of one, or the exchange's order id."
     ),
-    ledger: str = typer.Option(
-        ..., help="The executor's ledger.sqlite, or its database: postgresql://…"
-    ),
-    account: str | None = typer.Option(None, help="Whose ledger, where a database has several."),
+    settings: Path = SETTINGS,
+    ledger: str = LEDGER,
+    account: str = ACCOUNT,
     lake: Path | None = typer.Option(
         None, help="Lake root; the partitions' hashes are checked against it."
     ),
@@ -25,17 +26,19 @@ def why(
 ) -> None:
     """Explain an order: fills, position, signal, candle, release, flow run, data partitions.
 
-    Exits with status 1 if something does not verify.
+    The order is one of the ledger of config/settings.toml, unless --settings or --ledger names
+    another. Exits with status 1 if something does not verify.
+
+    Example: nocturne why n1-2rvksbkb-wxv7mld2b7k5qlqm-en-00
 
     Example: nocturne why n1-2rvksbkb-wxv7mld2b7k5qlqm-en-00 --ledger state/ledger.sqlite
     """
     import json
 
     from cli.why.report import explain, to_text
-    from executor.ledger.reader import LedgerPlace
     from lake.files import local_path
 
-    place = LedgerPlace(ledger, account)
+    place = chosen_place(settings, ledger, account)
     report = explain(order, place, None if lake is None else local_path(lake))
     if as_json:
         typer.echo(json.dumps(report, indent=2, ensure_ascii=False, default=str))

@@ -40,6 +40,7 @@ MISTAKES = [
     ("search --strategy breakout --candles good.parquet", "Missing option '--grid'"),
     ("backtest --moon", "No such option: --moon"),
     ("why", "Missing argument 'order'; see nocturne why --help"),
+    ("why n1-x", "no ledger is named and config/settings.toml does not exist"),
     ("executor run", "settings file config/settings.toml cannot be read"),
     ("flow nightlyy", "there is no flow 'nightlyy' (did you mean 'nightly'?)"),
     ("executor positions", "no ledger is named and config/settings.toml does not exist"),

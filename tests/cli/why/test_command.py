@@ -159,6 +159,32 @@ def test_an_order_is_found_by_the_exchanges_id_and_by_its_beginning(
     ]
 
 
+def settings_of(folder: Path, state: str) -> str:
+    return (
+        f'mode = "paper"\naccount = "main"\n[paths]\npublished = "{folder}/published"\n'
+        f'state = "{state}"\n[venue]\nrest_url = "http://127.0.0.1:1"\n'
+        'ws_url = "ws://127.0.0.1:1"\n'
+    )
+
+
+def test_without_a_ledger_the_one_of_the_settings_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, client_id = write_ledger(tmp_path / "state")
+    monkeypatch.chdir(tmp_path)
+    missing = run(client_id)
+    assert isinstance(missing.exception, SettingsError)
+    assert "config/settings.toml does not exist; give --settings FILE" in str(missing.exception)
+    (tmp_path / "config").mkdir()
+    text = settings_of(tmp_path / "state", f"{tmp_path}/state")
+    (tmp_path / "config" / "settings.toml").write_text(text)
+    assert f"order {client_id}" in run(client_id).output
+    (tmp_path / "other.toml").write_text(settings_of(tmp_path, f"{tmp_path}/empty"))
+    other = run(client_id, "--settings", "other.toml")
+    assert isinstance(other.exception, DataError)
+    assert "empty/ledger.sqlite" in str(other.exception)
+
+
 def test_a_changed_release_does_not_verify(tmp_path: Path) -> None:
     ledger, client_id = write_ledger(tmp_path)
     params = next((tmp_path / "published" / "releases").glob("*/params.json"))
