@@ -25,7 +25,7 @@ def parse_use(text: str) -> ForecastUse:
         elif name == "when_missing" and value in ("neutral", "skip"):
             values[name] = value
         elif name not in _ON_OFF and name in {one.name for one in fields(ForecastUse)}:
-            values[name] = _number(part, value)
+            values[name] = _number(name, value)
         else:
             raise ParameterError(
                 f"--forecasts: '{part}' is no rule; write for example {_EXAMPLE} (rules are size,"
@@ -40,8 +40,9 @@ def parse_use(text: str) -> ForecastUse:
     return use
 
 
-def _number(part: str, value: str) -> float:
+def _number(name: str, value: str) -> float:
     try:
         return float(value)
     except ValueError as error:
-        raise ParameterError(f"--forecasts: '{part}' needs a number; write {part}=1") from error
+        found = f"{name}={value}" if value else name
+        raise ParameterError(f"--forecasts: '{found}' needs a number; write {name}=1") from error

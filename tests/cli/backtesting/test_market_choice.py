@@ -284,5 +284,7 @@ def test_a_lake_without_forecasts_names_the_flow_that_makes_them(
     assert "run `nocturne flow train` first" in capsys.readouterr().err
     assert run(monkeypatch, "backtest", *where, "--forecasts", "sise") != 0
     assert "'sise' is no rule; write for example size,stop" in capsys.readouterr().err
+    assert run(monkeypatch, "backtest", *where, "--forecasts", "cost_filter=much") != 0
+    assert "'cost_filter=much' needs a number; write cost_filter=1\n" in capsys.readouterr().err
     assert run(monkeypatch, "backtest", *where, "--forecasts", "least_size=0.5") != 0
     assert "uses no forecast" in capsys.readouterr().err
