@@ -108,7 +108,7 @@ def backtest_page(run: BacktestRun) -> BacktestPage:
         equity=equity_beside_hold(marks, candles, (start, end)),
         price=price_chart("price", BARS_NAME, bars, marks),
         charts=trade_charts(marks, candles),
-        rolling=rolling_sharpe("rolling-sharpe", equity_of(marks, (start, end))),
+        rolling=rolling_chart(marks, (start, end)),
         summary=summary_grid(marks),
         drawdowns=drawdown_grid(equity_of(marks, (start, end))),
         reasons=reason_grid(marks),
@@ -197,6 +197,13 @@ def equity_beside_hold(
     data = {"times": times, "stepped": True, "panels": panels}
     note = tr("blue is the strategy, grey is buying and holding")
     return Chart("equity", "curves", tr("Equity and drawdown"), text, data, note)
+
+
+def rolling_chart(marks: tuple[TradeMark, ...], span: tuple[int, int]) -> Chart | None:
+    """Show the rolling Sharpe ratio, unless too few trades carry one."""
+    if len(marks) < tables.FEW_TRADES:
+        return None
+    return rolling_sharpe("rolling-sharpe", equity_of(marks, span))
 
 
 def equity_of(marks: tuple[TradeMark, ...], span: tuple[int, int]) -> Curve:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from flows.report.backtest_page import backtest_html, backtest_page, excursions, trade_marks
+from flows.report.backtest_page import (
+    backtest_html,
+    backtest_page,
+    excursions,
+    rolling_chart,
+    trade_marks,
+)
 from flows.report.sections.trade_summary import duration, summary_grid
-from tests.flows.report.backtests import NASTY, TWO, candles, small_run, trades_of
+from tests.flows.report.backtests import NASTY, START, TWO, candles, small_run, trades_of
 from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS
 
 
@@ -49,6 +55,14 @@ def test_a_run_without_trades_says_so_and_still_shows_the_price() -> None:
     assert page.charts == ()
     assert page.summary is None
     assert "The strategy made no trade" in backtest_html(small_run(total=0.0))
+
+
+def test_the_rolling_sharpe_ratio_needs_as_many_trades_as_the_plain_one() -> None:
+    span = (START, START + 100 * DAY_MS)
+    rows = [(24 * n, 24 * n + 5, 1, 0.01, "day_end") for n in range(10)]
+    assert rolling_chart(trade_marks(trades_of(*rows[:9])), span) is None
+    assert rolling_chart(trade_marks(trades_of()), span) is None
+    assert rolling_chart(trade_marks(trades_of(*rows)), span) is not None
 
 
 def test_hostile_names_are_escaped() -> None:

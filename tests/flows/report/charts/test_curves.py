@@ -37,6 +37,14 @@ def test_days_without_a_change_have_a_ratio_of_zero() -> None:
     assert set(chart.data["panels"][0]["series"][0]["values"]) == {0.0}
 
 
+def test_an_account_that_lost_everything_still_has_a_chart() -> None:
+    chart = rolling_sharpe("x", Curve((0, 5 * DAY_MS, 90 * DAY_MS), (1.0, 0.0, 0.0)))
+    assert chart is not None
+    shown = chart.data["panels"][0]["series"][0]["values"]
+    assert shown[0] < 0.0
+    assert shown[-1] == 0.0
+
+
 def test_a_short_curve_has_no_rolling_ratio() -> None:
     assert rolling_sharpe("x", Curve((0, 60 * DAY_MS), (1.0, 1.1))) is None
 
