@@ -8,6 +8,7 @@ from typing import Any
 
 from flows.report import formats
 from flows.report.lake_reader import ReportData
+from flows.report.sections.account import equity_curve
 from flows.report.sections.execution import net_result
 from flows.report.tables import counted, joined
 from flows.report.week import of_last_days
@@ -78,21 +79,26 @@ def _results(span: ReportData) -> list[str]:
     if len(by_strategy) > 1 and len(sums) == 1:
         ranked = sorted(by_strategy.items(), key=lambda item: (item[1], item[0]))
         (worst, least), (best, most) = ranked[0], ranked[-1]
+        digits = formats.digits_of(next(iter(sums)))
         lines.append(
-            f"Best: {best} {formats.change(most)}; worst: {worst} {formats.change(least)}."
+            f"Best: {best} {formats.change(most, digits=digits)};"
+            f" worst: {worst} {formats.change(least, digits=digits)}."
         )
     return lines
 
 
 def _equity(span: ReportData) -> list[str]:
-    found: dict[str, list[float]] = {}
-    for row in sorted(span.ledger.equity, key=lambda row: formats.as_ms(row["time"])):
-        found.setdefault(str(row.get("asset") or ""), []).append(float(row["equity"]))
-    return [
-        f"Equity: {formats.decimal(values[0])} to {formats.decimal(values[-1])} {asset}".rstrip()
-        + "."
-        for asset, values in sorted(found.items())
-    ]
+    """Return the first and the last equity of each asset; the wallets of a moment add up."""
+    found: dict[str, list[Row]] = {}
+    for row in span.ledger.equity:
+        found.setdefault(str(row.get("asset") or ""), []).append(row)
+    lines = []
+    for asset, rows in sorted(found.items()):
+        curve = equity_curve(rows)
+        values = (float(rows[0]["equity"]),) if curve is None else curve.values
+        first, last = (formats.money(value, asset) for value in (values[0], values[-1]))
+        lines.append(f"Equity: {first} to {last} {asset}".rstrip() + ".")
+    return lines
 
 
 def _parity(span: ReportData) -> list[str]:

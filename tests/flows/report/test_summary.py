@@ -118,6 +118,26 @@ def test_the_summary_counts_no_decision_that_was_not_compared(
     assert f"Live decisions and trades: {said}" in summary_of(data, 7)
 
 
+def test_won_have_no_decimals_and_wallets_of_a_moment_add_up(tmp_path: Path) -> None:
+    positions = [
+        position(1, 1, 30_000.4, quote_asset="KRW", symbol="KRW-BTC"),
+        position(2, 2, -10_000.4, quote_asset="KRW", symbol="KRW-BTC", strategy="pullback"),
+    ]
+    equity = [
+        {"time": LATER - 2 * DAY, "asset": "KRW", "venue": "upbit", "equity": 5_000_000.4},
+        *(
+            {"time": LATER - days * DAY, "asset": "USDT", "venue": venue, "equity": amount}
+            for days in (2, 1)
+            for venue, amount in (("binance_usdm", 900.0), ("binance_spot", 100.0))
+        ),
+    ]
+    text = summary_of(with_ledger(tmp_path, positions=positions, equity=equity), 7)
+    assert "+20,000 KRW after fees" in text
+    assert "Best: breakout KRW +30,000; worst: pullback KRW −10,000." in text
+    assert "Equity: 5,000,000 to 5,000,000 KRW." in text
+    assert "Equity: 1,000.00 to 1,000.00 USDT." in text
+
+
 def test_a_week_keeps_the_orders_of_a_position_that_is_still_open(tmp_path: Path) -> None:
     orders = [
         {"client_id": "old-open", "position_id": 1, "created_at": LATER - 20 * DAY},
