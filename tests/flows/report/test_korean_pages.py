@@ -74,6 +74,7 @@ def test_the_report_in_korean_has_no_english_left(tmp_path: Path, strategy: str)
     assert english_left(html) == [*recorded, f"high below open {nasty}"]
     assert "1.90 USDT 수익" in html
     assert "2025-05-07 09:00 KST" in html
+    assert "기록된 사유 안의 시각은 UTC입니다." in html
 
 
 def test_without_a_release_the_report_is_korean_too(tmp_path: Path) -> None:
@@ -96,6 +97,7 @@ def test_an_english_page_carries_no_catalogue(tmp_path: Path) -> None:
     assert '<html lang="en" data-timezone="UTC" data-zone="UTC">' in html
     assert 'id="words"' not in html
     assert "Made 1.90 USDT" in html
+    assert "recorded reasons" not in html
 
 
 def test_the_page_of_a_back_test_in_korean_has_no_english_left() -> None:

@@ -174,6 +174,12 @@ def in_korean(sentence: str) -> str:
         "strategy breakout BTCUSDT: added (unproven)",
         "breakout BTCUSDT proof: unproven → proven",
         "left out ETHUSDT: added no candles of ETHUSDT before 2025-06-22 00:00",
+        "the settings replaced k, stop_loss for a part of the trade",
+        "its levels follow a forecast: a range of 12.5, 9.75 by ATR",
+        "BTCUSDT: 3 of 24 candles of 1h are not those of the minutes, first 2025-06-20 00:00: open"
+        " 1.5, of the minutes 1.6",
+        "BTCUSDT: 3 of 24 candles of 1h are not those of the minutes, first 2025-06-20 00:00: open"
+        " 1.5, of the minutes 1.6 (12.50%), more than validation.max_different_share = 0.05",
         "look of 2025-06-22: no symbol that luck does not explain passes its own gates",
     ],
 )
@@ -183,6 +189,27 @@ def test_what_other_parts_record_is_shown_in_korean(sentence: str) -> None:
     assert not re.search(r"[a-z]{3,} [a-z]{2,}", shown), shown
     figures = re.findall(r"\d[\d.,]*%?", sentence)
     assert all(figure.rstrip(".,") in shown for figure in figures if figure.strip("1")), shown
+
+
+PARTICLE = re.compile(r"\}(은|는|이|가|을|를|과|와|으로|로)(?=[ .,:])")
+COUNTED = {"hypotheses", "round_trips", "rows", "spent", "value"}
+"""Placeholders that end in a counter or a per cent sign, so their particle is always right."""
+
+
+def test_no_particle_follows_a_name_that_may_end_in_a_vowel_or_in_a_consonant() -> None:
+    wrong = [
+        korean
+        for korean in language.catalogue("ko").values()
+        for found in PARTICLE.finditer(korean)
+        if korean[: found.start()].rpartition("{")[2] not in COUNTED
+    ]
+    assert wrong == []
+
+
+def test_before_and_after_costs_are_different_words() -> None:
+    korean = language.catalogue("ko")
+    assert korean["After fees"] == "수수료 차감 후"
+    assert korean["without costs"] == "비용 미반영"
 
 
 def test_a_sentence_that_is_not_known_stays_as_it_was_recorded() -> None:
