@@ -11,8 +11,16 @@ from typing import Any
 from flows.report import formats
 from flows.report.charts.curves import Curve, drawdown, money_chart
 from flows.report.language import each, tr
-from flows.report.sections.execution import LedgerRows, net_result, number, resting_stops
-from flows.report.tables import counted
+from flows.report.sections.execution import (
+    LedgerRows,
+    amounts,
+    asset_of,
+    net_result,
+    number,
+    resting_stops,
+    sums,
+)
+from flows.report.tables import FEW_TRADES, counted
 from flows.report.views import BAD, GOOD, WARN, AccountView, Cell, Fact, TableView
 from trading.candles import DAY_MS
 
@@ -20,7 +28,6 @@ Row = Mapping[str, Any]
 
 ENDED = frozenset({"filled", "cancelled", "canceled", "expired", "rejected", "dead"})
 POSITION_HEAD = ("Symbol", "Strategy", "Side", "Quantity", "Entry price", "Stop", "At risk")
-FEW_TRADES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +175,16 @@ def tone_of(change: float) -> str:
 
 def trade_facts(ledger: LedgerRows, worst: float, currency: str) -> tuple[Fact, ...]:
     """Return drawdown, trades, win rate, profit factor and fees."""
-    results = [net_result(row) for row in ledger.positions if row.get("closed_at")]
+    closed = [row for row in ledger.positions if row.get("closed_at")]
+    results = [net_result(row) for row in closed]
     won = [result for result in results if result > 0]
-    lost = -sum(result for result in results if result < 0)
-    factor = formats.decimal(sum(won) / lost) if lost else tr("no loss") if won else formats.NONE
+    # Won and lost money of other currencies than the shown one is in the table of trades.
+    own = [net_result(row) for row in closed if asset_of(row) in ("", currency)]
+    gained = sum(result for result in own if result > 0)
+    lost = -sum(result for result in own if result < 0)
+    factor = formats.decimal(gained / lost) if lost else tr("no loss") if gained else formats.NONE
     few = len(results) < FEW_TRADES
-    fees = sum(number(row.get("fees")) for row in ledger.positions)
+    fees = sums(ledger.positions, lambda row: number(row.get("fees"))) or {currency: 0.0}
     return (
         Fact(tr("Deepest drawdown"), formats.percent(worst), tr("from the highest equity")),
         Fact(tr("Closed trades"), formats.whole(len(results)), tr("{won} won", won=len(won))),
@@ -187,7 +198,7 @@ def trade_facts(ledger: LedgerRows, worst: float, currency: str) -> tuple[Fact, 
             tr("too few") if few else factor,
             tr("needs {count} trades", count=FEW_TRADES) if few else tr("won / lost"),
         ),
-        Fact(tr("Fees"), formats.money(fees, currency), currency),
+        Fact(tr("Fees"), amounts(fees), currency if len(fees) < 2 else ""),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any
@@ -103,10 +103,10 @@ def lead(ledger: LedgerRows, closed: Sequence[Row]) -> str:
 
 def facts(ledger: LedgerRows, closed: Sequence[Row], slips: Sequence[float]) -> tuple[Fact, ...]:
     """Return the main figures."""
-    results = [net_result(row) for row in closed]
-    net, won = sum(results), sum(result > 0 for result in results)
-    fees = sum(number(row.get("fees")) for row in closed)
-    tone = GOOD if net > 0 else BAD if net < 0 else ""
+    net, won = sums(closed, net_result), sum(net_result(row) > 0 for row in closed)
+    fees = sums(closed, lambda row: number(row.get("fees")))
+    ways = {value > 0 for value in net.values() if value}
+    tone = "" if len(ways) != 1 else GOOD if ways.pop() else BAD
     bare = [row for row in ledger.positions if not resting_stops(row, ledger.orders)]
     return (
         Fact(tr("Orders"), formats.whole(len(ledger.orders)), statuses(ledger.orders)),
@@ -114,8 +114,8 @@ def facts(ledger: LedgerRows, closed: Sequence[Row], slips: Sequence[float]) -> 
         Fact(tr("Round trips"), formats.whole(len(closed)), tr("{won} won", won=won)),
         Fact(
             tr("Result"),
-            formats.decimal(net),
-            tr("after fees of {fees}", fees=formats.decimal(fees)),
+            amounts(net),
+            tr("after fees of {fees}", fees=amounts(fees)),
             tone,
         ),
         Fact(
@@ -131,6 +131,30 @@ def facts(ledger: LedgerRows, closed: Sequence[Row], slips: Sequence[float]) -> 
             tr("of {positions}", positions=counted(len(ledger.positions), "position")),
             BAD if bare else GOOD,
         ),
+    )
+
+
+def asset_of(position: Row) -> str:
+    """Return the currency that a position's result is in; nothing where it is not known."""
+    return str(position.get("quote_asset") or formats.quote_of(str(position.get("symbol") or "")))
+
+
+def sums(positions: Sequence[Row], amount: Callable[[Row], float]) -> dict[str, float]:
+    """Add up an amount of positions by currency: different ones never add up."""
+    found: dict[str, float] = {}
+    for row in positions:
+        asset = asset_of(row)
+        found[asset] = found.get(asset, 0.0) + amount(row)
+    return found
+
+
+def amounts(by_asset: Mapping[str, float]) -> str:
+    """Write ``12.30``, or ``12.30 USDT and 4,000 KRW`` where there are several currencies."""
+    if len(by_asset) < 2:
+        asset, value = next(iter(by_asset.items()), ("", 0.0))
+        return formats.money(value, asset)
+    return joined(
+        [f"{formats.money(value, asset)} {asset}".strip() for asset, value in by_asset.items()]
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from flows.report import formats
 from flows.report.charts.curves import Curve
 from flows.report.sections.account import account_view, window
-from flows.report.sections.execution import LedgerRows
+from flows.report.sections.execution import LedgerRows, execution_view
 from trading.candles import DAY_MS, HOUR_MS
 
 DAY = 20_000 * DAY_MS
@@ -51,6 +51,33 @@ def test_a_loss_is_the_headline() -> None:
     assert view.headline == "Lost 27.70 USDT (−0.28 %)"
     assert view.tone == "bad"
     assert view.lead.endswith("from 10,000.00 USDT; 1 open position.")
+
+
+def test_results_and_fees_of_two_currencies_are_shown_beside_each_other() -> None:
+    closed = {"closed_at": DAY + HOUR_MS, "fees": 1.0}
+    won = {"symbol": "KRW-BTC", "quote_asset": "KRW", "realized_pnl": 5_000.4, "fees": 300.0}
+    positions = [
+        *(position(n, **closed, quote_asset="USDT", realized_pnl=3.0) for n in range(10)),
+        position(10, **closed, quote_asset="USDT", realized_pnl=-9.0),
+        position(11, **closed | won),
+    ]
+    points = [{**row, "asset": "USDT"} for row in equity((DAY, 100.0), (DAY + HOUR_MS, 110.0))]
+    rows = LedgerRows(equity=points, positions=positions)
+    facts = {one.label: (one.value, one.note) for one in account_view(rows).facts}
+    assert facts["Fees"] == ("11.00 USDT and 300 KRW", "")
+    assert facts["Profit factor"][0] == "2.00", "20 over 10 USDT"
+    shown = {one.label: (one.value, one.note) for one in execution_view(rows).facts}
+    assert shown["Result"] == (
+        "10.00 USDT and 4,700 KRW",
+        "after fees of 11.00 USDT and 300 KRW",
+    )
+
+
+def test_the_result_of_one_currency_has_its_decimals() -> None:
+    won = position(1, closed_at=DAY, symbol="KRW-BTC", realized_pnl=5_000.4, fees=300.0)
+    shown = {one.label: one for one in execution_view(LedgerRows(positions=[won])).facts}
+    assert (shown["Result"].value, shown["Result"].tone) == ("4,700", "good")
+    assert shown["Result"].note == "after fees of 300"
 
 
 def test_money_of_two_currencies_is_never_added_up() -> None:
