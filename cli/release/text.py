@@ -47,9 +47,9 @@ def _strategy(entry: StrategyEntry) -> Iterator[str]:
         yield f"  evidence      {entry.evidence.hypothesis}: {entry.evidence.sentence}"
     yield f"  parameters    {_pairs(entry.params)}"
     if entry.in_sample:
-        yield f"  in sample     {_pairs(entry.in_sample)}"
+        yield f"  in sample     {_measures(entry.in_sample)}"
     if entry.out_of_sample:
-        yield f"  out of sample {_pairs(entry.out_of_sample)}"
+        yield f"  out of sample {_measures(entry.out_of_sample)}"
     for verdict in entry.verdicts:
         yield f"  {'passed' if verdict.passed else 'FAILED':<13} {verdict.name}: {verdict.text}"
 
@@ -77,6 +77,17 @@ def _universe(universe: Universe | None) -> Iterator[str]:
 
 def _pairs(values: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={_number(value)}" for name, value in sorted(values.items()))
+
+
+def _measures(values: Mapping[str, Any]) -> str:
+    """Write measures as pairs; those that too few trades carry say so, as in the report."""
+    from flows.report.tables import said_instead
+
+    instead = {name: said_instead(name, values) for name in values}
+    return " ".join(
+        f'{name}="{instead[name]}"' if instead[name] else f"{name}={_number(value)}"
+        for name, value in sorted(values.items())
+    )
 
 
 def _number(value: Any) -> str:

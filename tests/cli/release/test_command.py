@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -73,6 +74,24 @@ def test_show_prints_parameters_verdicts_and_left_out_symbols(
     assert " k=0.6 " in text
     assert "FAILED        trades: 3 trades, 30 are needed" in text
     assert "left out FILUSDT: candle checks failed" in text
+
+
+@pytest.mark.parametrize(("trades", "shown"), [(1, 'sharpe="too few"'), (10, "sharpe=13.5")])
+def test_show_prints_no_ratio_of_too_few_trades(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    trades: int,
+    shown: str,
+) -> None:
+    (entry,) = candidate(0.5).strategies
+    measures = {"sharpe": 13.5, "total_return": 0.1, "trades": trades}
+    own = entry.model_copy(update={"out_of_sample": measures})
+    made = replace(candidate(0.5), strategies=(own,))
+    publish(tmp_path / "published", made, AS_OF)
+    assert run(monkeypatch, "show", "--lake", tmp_path) == 0
+    text = capsys.readouterr().out
+    assert f"  out of sample {shown} total_return=0.1 trades={trades}\n" in text
 
 
 def test_show_json_is_the_manifest(
