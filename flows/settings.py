@@ -187,7 +187,7 @@ class ReportSettings(BaseModel):
     @classmethod
     def _known_zone(cls, name: str) -> str:
         try:
-            ZoneInfo(name)
+            ZoneInfo(name if name[:1].isupper() else "")  # no browser knows `localtime`
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError("not a time zone; write one such as Asia/Seoul or UTC") from error
         return name

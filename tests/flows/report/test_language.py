@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 import web
 from executor.notifications.catalogue import FIELDS, VALUES
@@ -23,6 +24,7 @@ from flows.report.language import Locale, localized, recorded, tr
 from flows.report.sections import account, first_screen
 from flows.report.sections.execution import LedgerRows
 from flows.report.views import Page
+from flows.settings import ReportSettings
 from flows.steps.features.features import feature_descriptions
 from trading.ensemble.regimes import LABELS
 from trading.market.gaps import Gaps
@@ -239,6 +241,13 @@ def test_a_page_that_fails_leaves_the_language_as_it_was() -> None:
 def test_times_are_shown_by_the_clock_of_the_page(zone: str, shown: str) -> None:
     with localized(Locale("en", zone)):
         assert formats.moment(datetime(2025, 6, 20, 16, 30, tzinfo=UTC)) == shown
+
+
+@pytest.mark.parametrize("zone", ["localtime", "posixrules", "right/UTC", "Mars/Olympus", "../UTC"])
+def test_a_zone_that_the_charts_of_a_browser_do_not_know_is_refused(zone: str) -> None:
+    with pytest.raises(ValidationError, match="write one such as Asia/Seoul or UTC"):
+        ReportSettings(timezone=zone)
+    assert ReportSettings(timezone="Asia/Seoul").timezone == "Asia/Seoul"
 
 
 def test_months_and_days_begin_by_the_clock_of_the_page() -> None:
