@@ -9,6 +9,7 @@ from statistics import mean
 from flows.report import formats
 from flows.report.charts.prices import TradeMark
 from flows.report.language import tr
+from flows.report.tables import FEW_TRADES
 from flows.report.views import BAD, GOOD, Cell, TableView
 from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -43,7 +44,9 @@ def compound(trades: Trades) -> float:
 
 
 def profit_factor(trades: Trades) -> str:
-    """Return gains over losses as text."""
+    """Return gains over losses as text, unless too few trades carry it."""
+    if len(trades) < FEW_TRADES:
+        return tr("too few")
     gains = sum(trade.net for trade in trades if trade.net > 0)
     losses = -sum(trade.net for trade in trades if trade.net < 0)
     return formats.decimal(gains / losses) if losses else tr("no loss")

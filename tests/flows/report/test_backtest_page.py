@@ -77,10 +77,19 @@ def test_long_and_short_stand_beside_all() -> None:
     rows = {row[0].text: [cell.text for cell in row[1:]] for row in grid.rows}
     assert rows["Trades"] == ["2", "1", "1"]
     assert rows["Result, compounded"] == ["−1.00 %", "10.00 %", "−10.00 %"]
-    assert rows["Profit factor"] == ["1.00", "no loss", "0.00"]
+    assert rows["Profit factor"] == ["too few", "too few", "too few"]
     assert rows["Mean winner"] == ["10.00 %", "10.00 %", "–"]
     assert rows["Most losses in a row"] == ["1", "0", "1"]
     assert rows["Mean time held"] == ["10 h 0 min", "10 h 0 min", "10 h 0 min"]
+
+
+def test_ten_trades_carry_a_profit_factor() -> None:
+    won = [(24 * n, 24 * n + 5, 1, 0.02, "day_end") for n in range(10)]
+    lost = [(24 * n + 6, 24 * n + 8, -1, -0.01, "stop_loss") for n in range(10)]
+    grid = summary_grid(trade_marks(trades_of(*won, *lost)))
+    assert grid is not None
+    rows = {row[0].text: [cell.text for cell in row[1:]] for row in grid.rows}
+    assert rows["Profit factor"] == ["2.00", "no loss", "0.00"]
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,9 @@ TRADES = (
 
 def test_each_exit_reason_has_its_own_figures() -> None:
     assert rows(reason_grid(TRADES)) == [
-        ["stop loss", "2", "−9.75 %", "0.0 %", "−5.00 %", "0.00", "2 h 0 min"],
-        ["day end", "1", "2.00 %", "100.0 %", "2.00 %", "no loss", "2 h 0 min"],
-        ["take profit", "1", "10.00 %", "100.0 %", "10.00 %", "no loss", "2 h 0 min"],
+        ["stop loss", "2", "−9.75 %", "0.0 %", "−5.00 %", "too few", "2 h 0 min"],
+        ["day end", "1", "2.00 %", "100.0 %", "2.00 %", "too few", "2 h 0 min"],
+        ["take profit", "1", "10.00 %", "100.0 %", "10.00 %", "too few", "2 h 0 min"],
     ]
 
 
