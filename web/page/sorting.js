@@ -5,11 +5,12 @@
   const sorts = new Map(); // the column by which a table is sorted, by the name of its part
   const values = new WeakMap(); // what the cells of a row hold
 
-  function compare(a, b) {
+  /** Order two values upwards (way 1) or downwards (-1); a cell without a value is last in both. */
+  function compare(a, b, way) {
     const [one, other] = [a ?? null, b ?? null];
     if (one === null || other === null) return (one === null) - (other === null);
-    if (typeof one === "number" && typeof other === "number") return one - other;
-    return String(one).localeCompare(String(other), "en", { numeric: true });
+    if (typeof one === "number" && typeof other === "number") return way * (one - other);
+    return way * String(one).localeCompare(String(other), "en", { numeric: true });
   }
 
   function remember(row, cells) {
@@ -44,7 +45,7 @@
     if (column < 0) return;
     const rows = [...table.tBodies[0].rows];
     const way = sort.down ? -1 : 1;
-    rows.sort((a, b) => compare(values.get(a)[column], values.get(b)[column]) * way);
+    rows.sort((a, b) => compare(values.get(a)[column], values.get(b)[column], way));
     table.tBodies[0].append(...rows);
   }
 
