@@ -390,7 +390,7 @@ TRAIN = FlowStep("train", _train, timeout_s=7200, isolated=True, ready=_trained_
 MODEL_EVIDENCE = FlowStep("model-evidence", _weigh_models, timeout_s=7200)
 PUBLISH = FlowStep("publish", _publish, timeout_s=300)
 REPORT = FlowStep("report", _report, timeout_s=300)
-SUMMARY = FlowStep("summary", _summary, retries=0, timeout_s=60)  # no message is posted twice
+SUMMARY = FlowStep("summary", _summary, timeout_s=60)
 SCAN = FlowStep("scan", _scan, timeout_s=300)
 PUBLISH_UNIVERSE = FlowStep("publish-universe", _publish_universe, timeout_s=300)
 EXPORT = FlowStep("export-ledger", _export, timeout_s=900)

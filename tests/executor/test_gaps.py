@@ -26,6 +26,8 @@ from tests.executor.fakes import (
 )
 from trading.candles import DAY_MS, Candle
 from trading.strategies.decider import Decision
+from trading.strategies.registry import get_strategy
+from trading.strategies.setup import Setup
 
 BASE = 2 * MINUTE
 
@@ -125,6 +127,7 @@ class Scripted:
     def __init__(self, actions: dict[int, str]) -> None:
         self._actions = actions
         self.params: dict[str, Any] = {}
+        self.setup = Setup.of(get_strategy("breakout"), {}, MINUTE)
 
     def on_candle(self, made: Candle) -> Decision:
         action = self._actions.get((made.open_time - BASE) // MINUTE, "hold")

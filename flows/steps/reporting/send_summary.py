@@ -26,7 +26,11 @@ def send_summary(report: Path, url: str) -> str:
     if mark.is_file() and mark.read_text(encoding="utf-8").strip() == digest:
         return "it was sent before"
     asyncio.run(_post(url, text))
-    write_bytes(mark, f"{digest}\n".encode())
+    try:
+        write_bytes(mark, f"{digest}\n".encode())
+    except OSError as error:
+        # A failed step would be tried again, and post the same text again.
+        return f"it was sent, but {mark.name} cannot be written ({error.strerror})"
     return "it was sent"
 
 
