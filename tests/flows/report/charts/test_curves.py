@@ -47,12 +47,3 @@ def test_an_account_that_lost_everything_still_has_a_chart() -> None:
 
 def test_a_short_curve_has_no_rolling_ratio() -> None:
     assert rolling_sharpe("x", Curve((0, 60 * DAY_MS), (1.0, 1.1))) is None
-
-
-def test_an_account_that_lost_everything_has_a_rolling_ratio_too() -> None:
-    times = tuple(n * DAY_MS for n in range(10))
-    chart = rolling_sharpe("x", Curve(times, (1.0,) * 5 + (0.0,) * 5), days=3)
-    assert chart is not None
-    shown = chart.data["panels"][0]["series"][0]["values"]
-    assert min(shown) < 0.0
-    assert shown[-1] == 0.0
