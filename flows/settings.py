@@ -176,7 +176,7 @@ class ParitySettings(BaseModel):
 
 
 class ReportSettings(BaseModel):
-    """How the report and the pages of ``--html`` read."""
+    """How the report, its summary and the pages of ``--html`` read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -32,6 +32,7 @@ from trading.order_ids import LEGS
 from trading.positions.position import REASONS
 from trading.research.evidence.states import HypothesisEvidence
 from trading.research.gates import GateEvidence, evaluate_gates
+from trading.research.probes.warmup import Warmup, WarmupRow
 
 ROOT = Path(language.__file__).parent
 KOREAN = Locale("ko", "Asia/Seoul")
@@ -121,7 +122,13 @@ def test_a_translation_has_the_placeholders_of_its_text() -> None:
 
 def test_a_text_that_no_code_shows_would_be_noticed() -> None:
     shown = language._tables("ko")
-    texts = {*shown["page"], *shown["account"], *shown["sentences"], *shown["counts"]}
+    texts = {
+        *shown["page"],
+        *shown["account"],
+        *shown["sentences"],
+        *shown["counts"],
+        *shown["summary"],
+    }
     assert sorted(texts - set(WANTED) - OTHER) == []
 
 
@@ -177,6 +184,12 @@ def in_korean(sentence: str) -> str:
         "breakout BTCUSDT proof: unproven → proven",
         "left out ETHUSDT: added no candles of ETHUSDT before 2025-06-22 00:00",
         "the settings replaced k, stop_loss for a part of the trade",
+        *(
+            Warmup(
+                {"1m": 121, "1h": 20}, (WarmupRow(1.0, 72, changed, 0.5, name),), 3, False
+            ).sentence
+            for changed, name in ((0, ""), (2, "entry"))
+        ),
         "its levels follow a forecast: a range of 12.5, 9.75 by ATR",
         "BTCUSDT: 3 of 24 candles of 1h are not those of the minutes, first 2025-06-20 00:00: open"
         " 1.5, of the minutes 1.6",

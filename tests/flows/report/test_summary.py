@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,13 +17,14 @@ import pytest
 from flows.engine.engine import attempt
 from flows.engine.request import FlowRequest
 from flows.report.lake_reader import ReportData, read_report_data
+from flows.report.language import Locale, localized
 from flows.report.sections.execution import LedgerRows
 from flows.report.summary import LONGEST, summary_of
 from flows.report.week import of_last_days
-from flows.settings import ResearchSettings
+from flows.settings import ReportSettings, ResearchSettings
 from flows.steps.reporting.report import build_report, file_stem
 from flows.steps.reporting.send_summary import send_summary
-from flows.tasks import SUMMARY
+from flows.tasks import REPORT, SUMMARY
 from lake.store import Lake
 from tests.flows.report.lake import LATER, small_lake
 from trading.errors import DataError
@@ -136,6 +138,54 @@ def test_won_have_no_decimals_and_wallets_of_a_moment_add_up(tmp_path: Path) -> 
     assert "Best: breakout KRW +30,000; worst: pullback KRW −10,000." in text
     assert "Equity: 5,000,000 to 5,000,000 KRW." in text
     assert "Equity: 1,000.00 to 1,000.00 USDT." in text
+
+
+@pytest.mark.parametrize("days", [1, 3, 7])
+def test_a_summary_follows_the_language_and_the_clock(tmp_path: Path, days: int) -> None:
+    data = with_ledger(
+        tmp_path,
+        positions=[position(1, 0.5, 30.0), position(2, 0.5, -10.0, strategy="pullback")],
+        equity=[{"time": LATER - DAY / 2, "asset": "USDT", "equity": 900.0}],
+    )
+    assert data.manifest is not None
+    day, left_out = f"{LATER:%Y-%m-%d}", [{"symbol": "ETHUSDT"}]
+    data = replace(
+        data,
+        parity=[{"day": day, "verdict": each} for each in ("equal", "different", "not compared")],
+        manifest={**data.manifest, "left_out": left_out},
+    )
+    with localized(Locale("ko", "Asia/Seoul")):
+        texts = [summary_of(one, days, [("a.csv", "torn")]) for one in unlike(data)]
+    assert all(f"{LATER:%Y-%m-%d} 09:00 KST" in text for text in texts)
+    assert "거래: 청산 2건(수익 1건), 수수료 차감 후 +20.00 USDT, 보유 중 0건." in texts[0]
+    words = {word for text in texts for word in re.findall(r"[A-Za-z]{2,}", text)}
+    names = {"Nocturne", "KST", "USDT", "ETHUSDT", "breakout", "pullback", "csv"}
+    assert {word for word in words - names if word not in str(data.manifest["release_id"])} == set()
+
+
+def unlike(data: ReportData) -> tuple[ReportData, ...]:
+    """Return the data, and again without trades, closed trades, faults of a replay, a release."""
+    open_only = [{**row, "closed_at": None} for row in data.ledger.positions]
+    return (
+        data,
+        replace(data, ledger=LedgerRows(), parity=data.parity[:1]),
+        replace(data, ledger=replace(data.ledger, positions=open_only), parity=[]),
+        replace(data, manifest=None),
+    )
+
+
+@pytest.mark.parametrize(
+    ("days", "start"), [(1, "Nocturne 일일 요약, "), (7, "Nocturne 주간 요약, ")]
+)
+def test_the_text_beside_the_report_follows_its_language(
+    tmp_path: Path, days: int, start: str
+) -> None:
+    small_lake(tmp_path)
+    request = FlowRequest(
+        ResearchSettings(lake=tmp_path, report=ReportSettings(language="ko")), LATER
+    )
+    path = attempt(REPORT, request, None, (), days)
+    assert Path(path).with_suffix(".txt").read_text(encoding="utf-8").startswith(start)
 
 
 def test_a_week_keeps_the_orders_of_a_position_that_is_still_open(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ class Warmup:
     def sentence(self) -> str:
         """Return one line for a person."""
         row = self.full
-        needed = " and ".join(f"{bars} of {name}" for name, bars in self.declared.items())
+        needed = ", ".join(f"{bars} × {name}" for name, bars in self.declared.items())
         seen = f"{row.compared:,} decisions after {needed} candles"
         if row.passed:
             return f"the declared warm-up suffices: {seen}; largest difference {row.difference:.1e}"
