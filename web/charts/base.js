@@ -71,6 +71,19 @@
     return Object.fromEntries(clock.formatToParts(ms).map(({ type, value }) => [type, Number(value)]));
   }
 
+  const QUARTER_MS = 900_000;
+  let offset = { quarter: null, ms: 0 };
+
+  /** Return the clock of the page at a time as if it were UTC, in ms. Offsets change at a quarter of an hour. */
+  function wallTime(ms) {
+    const quarter = Math.floor(ms / QUARTER_MS);
+    if (offset.quarter !== quarter) {
+      const { year, month, day, hour, minute } = partsOf(quarter * QUARTER_MS);
+      offset = { quarter, ms: Date.UTC(year, month - 1, day, hour, minute) - quarter * QUARTER_MS };
+    }
+    return ms + offset.ms;
+  }
+
   /** Write a time as 2025-06-20 14:05 UTC. */
   function moment(ms) {
     const { year, month, day, hour, minute } = partsOf(ms);
@@ -117,6 +130,7 @@
       moment,
       timeTick,
       dayTick,
+      wallTime,
       word,
       zone: page.timezone || "UTC",
       indexAt,

@@ -20,6 +20,21 @@
     }
   }
 
+  /** Make the time axis whose days, months and years begin by the clock of the page, not at midnight UTC. */
+  function timeAxis(tools) {
+    const Standard = LightweightCharts.defaultHorzScaleBehavior();
+    return new (class extends Standard {
+      fillWeightsForPoints(points, start) {
+        const moved = points.map((point) => {
+          const seconds = tools.wallTime(point.originalTime * 1000) / 1000;
+          return { ...point, time: this.convertHorzItemToInternal(seconds) };
+        });
+        super.fillWeightsForPoints(moved, start);
+        for (let i = start; i < points.length; i++) points[i].timeWeight = moved[i].timeWeight;
+      }
+    })();
+  }
+
   /** Write a tick of the time axis; the library says whether a year, a month, a day or an hour begins at it. */
   function tickText(ms, kind, tools) {
     const { Year, Time } = LightweightCharts.TickMarkType;
@@ -49,7 +64,7 @@
 
   function draw(box, spec, tools) {
     const bars = tools.specOf(spec.bars);
-    const chart = LightweightCharts.createChart(box, { ...options(tools, "price"), width: box.clientWidth, height: HEIGHT });
+    const chart = LightweightCharts.createChartEx(box, timeAxis(tools), { ...options(tools, "price"), width: box.clientWidth, height: HEIGHT });
     const series = chart.addSeries(LightweightCharts.CandlestickSeries, {
       upColor: tools.colour("--panel"),
       downColor: tools.colour("soft"),
