@@ -56,7 +56,7 @@ def account(
     write_table(equity_out, "--equity", lambda: _equity_table(run))
     write_json(json_out, document)
     if json_out != STDOUT:
-        _print(document)
+        print_result(document)
 
 
 def _run(
@@ -161,17 +161,22 @@ def _equity_table(run: AccountResult) -> Any:
     return pa.table({"open_time": times, "equity": pa.array(run.equity, pa.float64())})
 
 
-def _print(document: dict[str, Any]) -> None:
+def print_result(document: dict[str, Any]) -> None:
     """Print the account's measures, a line per strategy and symbol, and the refused entries."""
     from cli.tables import text_table
+    from flows.report.tables import said_instead
 
     lines = {"balance": document["balance"], "equity": document["equity"]} | document["measures"]
     width = max(len(name) for name in lines)
     for name, value in lines.items():
-        typer.echo(f"{name:<{width}}  {shown(name, value):>14}")
+        text = said_instead(name, lines) or shown(name, value)
+        typer.echo(f"{name:<{width}}  {text:>14}")
     head = ("strategy", "symbol", "trades", "profit", "win_rate", "profit_factor", "reward_to_risk")
     rows = [
-        [str(row[name]) if name in head[:2] else shown(name, row[name]) for name in head]
+        [
+            *(str(row[name]) for name in head[:2]),
+            *(said_instead(name, row) or shown(name, row[name]) for name in head[2:]),
+        ]
         for row in document["seats"]
     ]
     typer.echo("\n" + text_table(head, rows, left=(0, 1)))

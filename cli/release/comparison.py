@@ -37,8 +37,8 @@ def _facts(entry: StrategyEntry | None) -> dict[str, str]:
         return {}
     facts = {"state": entry.state, "apply to open": "yes" if entry.apply_to_open else "no"}
     facts |= _named("", entry.params)
-    facts |= _named("in sample ", entry.in_sample)
-    facts |= _named("out of sample ", entry.out_of_sample)
+    facts |= _measures("in sample ", entry.in_sample)
+    facts |= _measures("out of sample ", entry.out_of_sample)
     for verdict in entry.verdicts:
         facts[f"gate {verdict.name}"] = "passed" if verdict.passed else "FAILED"
     return facts
@@ -46,6 +46,14 @@ def _facts(entry: StrategyEntry | None) -> dict[str, str]:
 
 def _named(prefix: str, values: Mapping[str, object]) -> dict[str, str]:
     return {f"{prefix}{name}": _text(value) for name, value in sorted(values.items())}
+
+
+def _measures(prefix: str, values: Mapping[str, object]) -> dict[str, str]:
+    """Name measures as `nocturne release show` does: "too few" for those of too few trades."""
+    from flows.report.tables import said_instead
+
+    shown = _named(prefix, values)
+    return {**shown, **{f"{prefix}{n}": text for n in values if (text := said_instead(n, values))}}
 
 
 def _text(value: object) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.engine.engine import Link, Note, RunRecord, RunTable
+from flows.report.tables import said_instead
 from flows.steps.release.publish import LeftOutReason
 
 # Key figures of the validation: title, key, format.
@@ -87,7 +88,9 @@ def _entries(results: Mapping[str, Any]) -> list[Any]:
 def _release_row(entry: Any) -> dict[str, str]:
     measured = entry.out_of_sample
     figures = {
-        title: "–" if measured.get(key) is None else format(measured[key], form)
+        title: "–"
+        if measured.get(key) is None
+        else said_instead(key, measured) or format(measured[key], form)
         for title, key, form in _FIGURES
     }
     failed = ", ".join(verdict.name for verdict in entry.verdicts if not verdict.passed)

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from cli.backtesting import account
 from cli.backtesting.account_file import filters_of, read_account_file
 from cli.main import main
 from trading.errors import SettingsError
@@ -195,3 +196,20 @@ def test_a_mistake_in_the_file_gives_one_sentence(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nothing\.toml cannot be read"):
         read_account_file(tmp_path / "nothing.toml")
+
+
+def test_an_account_prints_no_ratio_of_too_few_trades(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = {"profit_factor": 71.5, "reward_to_risk": 72.5, "win_rate": 0.5, "profit": 1.0}
+    pairs = [
+        {"strategy": "breakout", "symbol": "BTCUSDT", "trades": 9, **figures},
+        {"strategy": "breakout", "symbol": "ETHUSDT", "trades": 10, **figures},
+    ]
+    measures = {"trades": 9, "sharpe": 73.5, "total_return": 0.01}
+    document = {"balance": 1.0, "equity": 1.0, "measures": measures, "seats": pairs, "refused": {}}
+    account.print_result(document)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1:] for line in lines if line.startswith("sharpe")] == [["too", "few"]]
+    (few,) = [line for line in lines if "BTCUSDT" in line]
+    assert few.count("too few") == 2
+    (carried,) = [line for line in lines if "ETHUSDT" in line]
+    assert carried.split()[-2:] == ["71.50", "72.50"]

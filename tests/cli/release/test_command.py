@@ -94,6 +94,30 @@ def test_show_prints_no_ratio_of_too_few_trades(
     assert f"  out of sample {shown} total_return=0.1 trades={trades}\n" in text
 
 
+@pytest.mark.parametrize(("trades", "shown"), [(1, "too few"), (10, "13.5")])
+def test_diff_prints_no_ratio_of_too_few_trades(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    trades: int,
+    shown: str,
+) -> None:
+    names = []
+    for hours, sharpe in ((0, 13.5), (1, 2.25)):
+        made = candidate(0.5, hours)
+        measures = {"sharpe": sharpe, "calmar": 99.25, "trades": trades}
+        update = {"in_sample": {"trades": 40}, "out_of_sample": measures}
+        own = made.strategies[0].model_copy(update=update)
+        made = replace(made, strategies=(own,))
+        names.append(publish(tmp_path / "published", made, AS_OF).release_id)
+    assert run(monkeypatch, "diff", *names, "--all", "--lake", tmp_path) == 0
+    text = capsys.readouterr().out
+    (row,) = [line for line in text.splitlines() if "out of sample sharpe" in line]
+    assert shown in row
+    assert ("13.5" in text, "2.25" in text, "99.25" in text) == (trades >= 10,) * 3
+    assert "in sample trades" in text
+
+
 def test_show_json_is_the_manifest(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -62,6 +62,15 @@ def test_a_night_leaves_a_note_a_table_of_the_release_and_a_link_to_the_report(
     assert link.text == report.name
 
 
+def test_the_table_of_the_release_shows_no_ratio_of_too_few_trades() -> None:
+    few = _entry()
+    few.entry.out_of_sample |= {"trades": 9, "profit_factor": 7.0, "sharpe": 9.0}
+    results = {"optimize": [Outcome("breakout/BTCUSDT", few)], "publish": PUBLISHED}
+    _, table = records("nightly", "done", [], results)
+    assert isinstance(table, RunTable)
+    assert (table.rows[0]["profit factor"], table.rows[0]["Sharpe"]) == ("too few", "too few")
+
+
 def test_a_retune_leaves_a_table_of_k_before_and_after() -> None:
     retuned = RetunedK("BTCUSDT", 0.5, 0.45, "the best return", ())
     found = records(
