@@ -15,6 +15,8 @@ from trading.errors import DataError
 log = logging.getLogger(__name__)
 
 READER = "dashboard.releases"
+WITHIN_S = 3.0
+"""How long the page with the controls waits for its strategies: its reader may be in a hurry."""
 AGAIN_S = 5.0
 """How soon a release that could not be read is read again."""
 Entries = list[dict[str, Any]]
@@ -33,7 +35,7 @@ class ReleaseWatch:
     def entries(self, release_id: str | None, *, wait: bool = False) -> Entries:
         """Return what a release trades, or the current one if none is named.
 
-        Nothing is known of it until it has been read; ``wait`` waits for that.
+        Nothing is known of it until it has been read; ``wait`` waits for that, for three seconds.
         """
         release_id = release_id or self._current()
         if not release_id or not (self._published / "releases" / release_id).is_dir():
@@ -42,8 +44,8 @@ class ReleaseWatch:
         if known != release_id or reading is None or self._failed(reading):
             reading = self._begin(release_id)
         try:
-            return reading.result() if wait or reading.done() else []
-        except DataError:
+            return reading.result(WITHIN_S if wait else 0.0)
+        except (DataError, TimeoutError):
             return []
 
     def _failed(self, reading: Future[Entries]) -> bool:

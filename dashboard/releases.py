@@ -17,11 +17,11 @@ MOST_RELEASES = 30
 
 
 def release_entries(published: Path, release_id: str) -> list[dict[str, Any]]:
-    """Return each strategy of a release on a symbol; nothing where the release is refused."""
-    try:
-        manifest = read_manifest(published, release_id)
-    except ReleaseRefused:
-        return []
+    """Return each strategy of a release on a symbol.
+
+    Raises:
+        ReleaseRefused: it cannot be trusted, now; whoever asks again may learn otherwise.
+    """
     return [
         {
             "strategy": one.strategy,
@@ -29,7 +29,7 @@ def release_entries(published: Path, release_id: str) -> list[dict[str, Any]]:
             "venue": one.venue,
             "proven": one.proven,
         }
-        for one in manifest.strategies
+        for one in read_manifest(published, release_id).strategies
     ]
 
 

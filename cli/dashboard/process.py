@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
+from cli.dashboard.lean_start import ENVIRONMENT, import_lean
 from dashboard.processes import answer_of, python_command, python_environment
-from dashboard.server import serve
 from dashboard.settings import DashboardSettings, ExecutorAccess
 from executor.operations.control_socket import call, follow
 from executor.runtime.systemd import notify
@@ -38,8 +38,7 @@ def become(settings: DashboardSettings) -> NoReturn:
     os.set_inheritable(handle, True)
     sys.stdout.flush()
     command = python_command("cli.dashboard.process", str(handle))
-    environment = python_environment() | {"MALLOC_ARENA_MAX": "1"}  # one heap for few threads
-    os.execve(command[0], command, environment)  # noqa: S606 - our own Python
+    os.execve(command[0], command, python_environment() | ENVIRONMENT)  # noqa: S606 - our own Python
 
 
 def document_of(settings: DashboardSettings) -> str:
@@ -79,6 +78,8 @@ def main() -> None:
     with os.fdopen(int(sys.argv[1]), "rb") as file:
         settings = settings_of(json.load(file))
     os.nice(NICENESS)
+    import_lean()
+    from dashboard.server import serve
 
     def control(command: str, arguments: Mapping[str, str]) -> dict[str, Any]:
         return call(settings.state, command, **arguments)

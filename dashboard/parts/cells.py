@@ -1,12 +1,13 @@
 """Cells, tables and facts, as the pages get them.
 
 A cell is ``{"value", "unit", "tone"}``; the page writes it as `web/charts/base.js` writes numbers.
-A table is ``{"head", "rows"}``, each row a unique key and its cells.
+A table is ``{"head", "rows"}``, each row a unique key and its cells. Nobody changes a cell.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +17,15 @@ Cell = dict[str, Any]
 
 
 def cell(value: Any, unit: str = "text", tone: str = "") -> Cell:
-    """Return one value with its unit and colour."""
+    """Return one value with its unit and colour; the same text may be the same object."""
+    if isinstance(value, str):
+        return _text_cell(value, unit, tone)
+    return {"value": value, "unit": unit, "tone": tone}
+
+
+@lru_cache(maxsize=1024)
+def _text_cell(value: str, unit: str, tone: str) -> Cell:
+    """Return a text: symbols, strategies and reasons stand in hundreds of rows."""
     return {"value": value, "unit": unit, "tone": tone}
 
 

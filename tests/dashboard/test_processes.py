@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -26,12 +27,18 @@ HEAVY = (
     "rich",
     "executor.settings",
     "lake.releases",
+    "click",
+    "watchfiles",
+    "multiprocessing",
 )
 DEADLINE_S = 60.0
 
 
 def test_what_serves_has_nothing_in_memory_that_serving_does_not_need() -> None:
-    script = "import cli.dashboard.process, json, sys; print(json.dumps(sorted(sys.modules)))"
+    script = (
+        "import json, sys, cli.dashboard.process as own; own.import_lean();"
+        "import dashboard.server; print(json.dumps(sorted(sys.modules)))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -93,6 +100,50 @@ def test_a_release_that_cannot_be_read_is_nothing_and_asked_again(
     while len(asked) < 2 and time.monotonic() < end:
         assert watch.entries("r") == []
     assert len(asked) >= 2
+    watch.close()
+
+
+def test_a_refused_release_is_read_again_once_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = tmp_path / "published"
+    release = publish_release(published, utc("2025-06-20T00:00"))
+    manifest = published / "releases" / release / "manifest.json"
+    whole = manifest.read_bytes()
+    manifest.chmod(0o644)
+    manifest.write_bytes(b"torn")
+    watch = ReleaseWatch(published)
+    end = time.monotonic() + DEADLINE_S
+    reading = watch._begin(release)
+    assert isinstance(reading.exception(DEADLINE_S), DataError)
+    assert watch.entries(release) == []
+    manifest.write_bytes(whole)
+    monkeypatch.setattr("dashboard.release_watch.AGAIN_S", 0.0)
+    monkeypatch.setattr(watch, "_read_again_at", 0.0)
+    while not (found := watch.entries(release, wait=True)) and time.monotonic() < end:
+        pass
+    assert {one["symbol"] for one in found} == {"BTCUSDT", "ETHUSDT"}
+    watch.close()
+
+
+def test_the_page_with_the_controls_does_not_wait_for_a_slow_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "releases" / "r").mkdir(parents=True)
+    read = threading.Event()
+
+    def slow(*_: object) -> list[dict[str, str]]:
+        read.wait(DEADLINE_S)
+        return [{"strategy": "breakout"}]
+
+    monkeypatch.setattr("dashboard.release_watch.answer_of", slow)
+    monkeypatch.setattr("dashboard.release_watch.WITHIN_S", 0.01)
+    watch = ReleaseWatch(tmp_path)
+    assert watch.entries("r", wait=True) == []
+    assert not read.is_set(), "it answered while the release was still being read"
+    read.set()
+    monkeypatch.setattr("dashboard.release_watch.WITHIN_S", DEADLINE_S)
+    assert watch.entries("r", wait=True) == [{"strategy": "breakout"}], "the same reading"
     watch.close()
 
 
