@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,14 +62,6 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def distant(near: Browser) -> Iterator[Browser]:
-    """Start a second browser that stands for those of other machines: see `give_way`."""
-    found = near.browser_type.launch(executable_path=PROGRAM, args=OPTIONS)
-    yield found
-    found.close()
-
-
-@contextmanager
 def _profiles_in_memory() -> Iterator[None]:
     """A browser of another machine does not write to the disk on which the ledger is."""
     kept = os.environ.get("TMPDIR")
@@ -79,28 +71,6 @@ def _profiles_in_memory() -> Iterator[None]:
     os.environ.pop("TMPDIR", None)
     if kept is not None:
         os.environ["TMPDIR"] = kept
-
-
-def browser_processes() -> set[int]:
-    """Return the processes of browsers that this one has started, directly or not."""
-    parents: dict[int, tuple[int, str]] = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            with suppress(OSError):
-                name, _, rest = (folder / "stat").read_text().partition("(")[2].rpartition(")")
-                parents[int(folder.name)] = (int(rest.split()[1]), name)
-    ours = {os.getpid()}
-    while added := {pid for pid, (parent, _) in parents.items() if parent in ours} - ours:
-        ours |= added
-    return {pid for pid in ours & set(parents) if parents[pid][1].startswith("chrom")}
-
-
-def give_way(processes: set[int]) -> None:
-    """Let processes run only while nobody else wants a core, as if they were on another machine."""
-    for pid in processes:
-        with suppress(OSError):
-            for thread in Path(f"/proc/{pid}/task").iterdir():
-                os.sched_setscheduler(int(thread.name), os.SCHED_IDLE, os.sched_param(0))
 
 
 @dataclass
