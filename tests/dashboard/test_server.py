@@ -60,6 +60,7 @@ def test_it_listens_where_its_address_is_printed(start: Start) -> None:
         # Orders go first on a busy machine: a page may be late.
         own = os.getpriority(os.PRIO_PROCESS, 0)
         assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(19, own + NICENESS)
+        assert os.sched_getscheduler(process.pid) == os.SCHED_BATCH, "it interrupts nobody"
         process.send_signal(signal.SIGINT)
         assert process.wait(DEADLINE_S) == 0
 
