@@ -208,6 +208,8 @@ REMEDIES = {
     "executor": "run `nocturne executor run`, or `nocturne executor health` for its checks",
     "dashboard": "run `nocturne dashboard password`",
 }
+MOST_TEXT = 300
+"""Characters of a foreign answer that are shown."""
 
 
 def clock_line(venue: str, settings: Settings) -> CheckLine:
@@ -229,7 +231,11 @@ def clock_line(venue: str, settings: Settings) -> CheckLine:
         return CheckLine(name, "warning", f"{url} does not say its time", "compare it by hand")
     # The server answered between the two readings, and its time is cut to a whole second.
     after = _now()
-    skew = (before + after) / 2 - parsedate_to_datetime(said).timestamp() - 0.5
+    try:
+        skew = (before + after) / 2 - parsedate_to_datetime(said).timestamp() - 0.5
+    except (ValueError, OverflowError):
+        text = f"{url} says a time that is none: {said[:40]!r}"
+        return CheckLine(name, "wrong", text, "look at the URL: another server may answer there")
     if abs(skew) > MOST_SKEW_S + (after - before) / 2:
         remedy = "turn on time synchronization: `timedatectl set-ntp true`"
         return CheckLine(name, "wrong", f"{skew:+.1f} s away from the exchange", remedy)
@@ -266,6 +272,11 @@ async def venue_lines(venue: str, settings: Settings, keys: Keys) -> list[CheckL
         return [
             CheckLine(name, "wrong", text, "make a new key at the exchange, bound to this address")
         ]
+    except Exception as error:
+        # Whatever a server answers, the other lines are still shown.
+        text = plugin.mask(f"an answer that is not understood ({type(error).__name__}: {error})")
+        remedy = "look at the URL: another server may answer there"
+        return [CheckLine(name, "wrong", text[:MOST_TEXT], remedy)]
     finally:
         await connection.venue.close()
     if allowed is None:

@@ -12,6 +12,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 @app.command()
 def init(
     folder: Path = typer.Argument(Path(), help="The folder; it is made if it is missing."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Write settings for the night and the executor into a folder of your own.
 
@@ -20,9 +21,16 @@ def init(
 
     Example: nocturne init my-trading
     """
+    import dataclasses
+    import json
+
     from cli.setup.folder import write_folder
 
-    for item in write_folder(folder):
+    items = write_folder(folder)
+    if as_json:
+        typer.echo(json.dumps([dataclasses.asdict(item) for item in items], default=str, indent=2))
+        return
+    for item in items:
         typer.echo(f"{'wrote' if item.written else 'kept '}  {item.path}  {item.purpose}")
     away = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
     typer.echo(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import tomllib
 from pathlib import Path
@@ -57,6 +58,15 @@ def test_a_second_init_keeps_what_was_changed(folder: Path) -> None:
     assert said.status == 0
     assert file.read_text().endswith("# mine\n")
     assert "kept   config/research.toml" in said.text
+
+
+def test_a_script_learns_what_was_written_and_what_was_kept(folder: Path) -> None:
+    (folder / "config" / "research.toml").unlink()
+    said = piped(["init", ".", "--json"], folder)
+    written = {item["path"]: item["written"] for item in json.loads(said.text)}
+    assert written["config/research.toml"] is True
+    assert written["config/settings.toml"] is False
+    assert all(item["purpose"] for item in json.loads(said.text))
 
 
 def test_every_setting_of_the_examples_is_written(folder: Path) -> None:
