@@ -20,6 +20,7 @@ from executor.settings import load_settings
 from executor.settings.first_week import confirm, read_first_week, revoke
 from lake.releases import StrategyEntry
 from tests.cli.golive.secure_door import secure_door, write_certificate
+from tests.cli.hostile_server import ANSWERS, answering
 from tests.executor.harness import publish_entries
 from tests.executor.notifications.hostile import fake_discord
 from tests.executor.venues.exchange import KEY, SECRET, Sandbox, serving
@@ -151,6 +152,19 @@ def test_a_refused_live_key_and_a_refused_demo_key_have_lines_of_their_own(
     found = wrong(settings)
     assert TRIP not in found
     assert KEY_LINE in found
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_a_server_that_answers_something_else_is_named_and_the_rest_is_checked(
+    well: tuple[Path, Any], answer: bytes
+) -> None:
+    settings, discord = well
+    with answering(answer) as url:
+        write_settings(settings.parent, url, discord.url)
+        lines = by_name(settings)
+    assert lines[TRIP].verdict == "wrong"
+    assert [n for n in (KEY_LINE, f"account at {VENUE}") if n in lines and lines[n].remedy]
+    assert next(reversed(lines)).startswith("test alert"), "the last line is still shown"
 
 
 def test_hedge_mode_is_wrong_on_both_accounts(well: tuple[Path, Any], sandbox: Sandbox) -> None:
