@@ -124,7 +124,8 @@ def _is_hint(node: Any) -> bool:
         if getattr(parent, "type", "") == "funcdef" and _follows_arrow(parent, above):
             return True
         above = parent
-    return False
+    # The bare star of a signature is no product: a slash in its place changes no call by name.
+    return getattr(node, "value", "") == "*" and node.parent.type == "parameters"
 
 
 def _is_value(assignment: Any, node: Any) -> bool:

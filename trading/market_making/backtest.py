@@ -160,7 +160,7 @@ def simulate_maker(
         if wanted.reason:
             kind = wanted.reason.split(":")[1].split()[0]
             stops[kind] = stops.get(kind, 0) + 1
-    last = float(candles.close[-1]) if len(candles) else 1.0
+    last = float(candles.close[-1]) if len(candles) else math.nan
     held = sum(lot.side * (last / lot.price - 1.0) for lot in account.lots)
     total = account.value + account.rules.size * held - 1.0
     return MakerResult(tuple(account.trades), account.lots, total, account.most_lots, stops)

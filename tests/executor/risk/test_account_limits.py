@@ -178,6 +178,20 @@ async def test_a_shock_pauses_all_entries_over_a_restart_and_then_ends(tmp_path:
         assert executor.portfolio.holding(BTCUSDT) is not None
 
 
+@pytest.mark.parametrize(("minutes", "shocked"), [(1, True), (11, False)])
+async def test_only_the_moves_of_the_window_make_a_shock(
+    tmp_path: Path, minutes: int, shocked: bool
+) -> None:
+    risk = {"shock_move": "0.05", "shock_minutes": 10}
+    async with executor_on(tmp_path, FakeVenue(), risk=risk) as executor:
+        executor.subscribe_market()
+        prices = (price for price in (50_000.0, 48_500.0, 47_400.0) for _ in range(minutes))
+        for minute, price in enumerate(prices, 10_000):
+            candle_closed(executor, BTCUSDT, minute, price)
+            await settled(executor)
+        assert (executor.shock.pauses_for_s > 0.0) is shocked
+
+
 async def test_one_instrument_alone_is_no_shock(tmp_path: Path) -> None:
     risk = {"shock_move": "0.05"}
     async with executor_on(tmp_path, FakeVenue(), risk=risk) as executor:

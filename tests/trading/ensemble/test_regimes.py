@@ -118,3 +118,14 @@ def test_the_crash_of_layer_is_labelled_while_it_falls():
 def test_bitcoin_has_no_crash_in_those_weeks():
     labels_seen = {LABELS[code] for code in label_candles(_quarters("BTCUSDT"))}
     assert labels_seen == {"unknown", "range", "up_trend", "down_trend", "volatility_spike"}
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_market_that_has_stood_still_has_no_regime(compiled):
+    # Nothing moved, so no move can be measured in usual moves; the first one is one.
+    prices = np.full(160, 100.0)
+    prices[-1] = 90.0
+    candles = CandleColumns(
+        np.arange(160) * HOUR_MS, prices, prices, prices, prices, prices, interval_ms=HOUR_MS
+    )
+    assert set(label_candles(candles, compiled=compiled)) == {LABELS.index("unknown")}

@@ -65,3 +65,20 @@ def test_weights_always_add_up_to_one_within_the_bounds(returns, earlier):
     assert sum(weights.values()) == pytest.approx(1.0)
     least, most = min(rules.least, 1 / len(returns)), max(rules.most, 1 / len(returns))
     assert all(least - 1e-9 <= weight <= most + 1e-9 for weight in weights.values())
+
+
+def test_members_below_their_least_weight_take_from_the_others_in_proportion():
+    rules = WeightRules(least=0.2, most=0.9, step=1.0)
+    weights = ensemble_weights({"a": GOOD, "b": FAIR, "c": FAIR, "d": BAD}, None, rules)
+    assert weights["d"] == 0.2
+    assert min(weights.values()) == 0.2
+    assert sum(weights.values()) == pytest.approx(1.0)
+    assert max(weights, key=lambda name: weights[name]) == "a"
+
+
+def test_the_side_that_is_further_out_is_cut_first():
+    # 0.1 above the most, 0.01 below the least: cut, the first lifts the last within its bounds.
+    before = {"a": 0.7, "b": 0.21, "c": 0.09}
+    rules = WeightRules(least=0.1, most=0.6, step=1e-9)
+    found = ensemble_weights({"a": GOOD, "b": FAIR, "c": BAD}, before, rules)
+    assert found == pytest.approx({"a": 0.6, "b": 0.28, "c": 0.12})

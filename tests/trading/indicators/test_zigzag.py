@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -95,3 +96,28 @@ def test_later_candles_change_no_earlier_zigzag(bitcoin):
     whole = anchored(bitcoin.rows(0, 1_500), 250)
     for end in np.arange(600, 1_500, 97):
         assert repr(anchored(bitcoin.rows(0, int(end)), 250)) == repr(whole[:end])
+
+
+def test_an_anchored_zigzag_restarts_alike_at_any_price(bitcoin):
+    # A coin of a cent moves as one of a thousand does: powers of two scale without rounding.
+    rows = bitcoin.rows(0, 2_000)
+    small = 2.0**-24
+    cheap = replace(
+        rows, **{name: getattr(rows, name) * small for name in ("open", "high", "low", "close")}
+    )
+    usual, scaled = confirmed(rows, 250), confirmed(cheap, 250)
+    assert len(usual) > 20
+    assert scaled == [(row, kind, price * small) for row, kind, price in usual]
+
+
+def confirmed(candles, term):
+    """(row, kind, price) of what the older zig-zag confirms."""
+    state, atr = [0.0] * anchored_size(), [0.0] * atr_size()
+    found = []
+    for row in range(len(candles)):
+        c = candles.candle(row)
+        distance = 3.0 * atr_step(atr, 0, 14, c.high, c.low, c.close)
+        kind = anchored_step(state, 0, term, distance, bar_of(c, MINUTE_MS))
+        if kind:
+            found.append((row, kind, state[anchored_at(state, 0) + SWINGS]))
+    return found

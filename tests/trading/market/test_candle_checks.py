@@ -7,7 +7,12 @@ import pytest
 
 from trading.candles import MINUTE_MS
 from trading.errors import DataError
-from trading.market.candle_checks import enclosing, refuse_impossible, to_milliseconds
+from trading.market.candle_checks import (
+    checked_candles,
+    enclosing,
+    refuse_impossible,
+    to_milliseconds,
+)
 from trading.market.symbols import check_symbol, is_symbol
 
 DIVISORS = {"s": (1, 1_000), "ms": (1, 1), "us": (1_000, 1), "ns": (1_000_000, 1)}
@@ -98,3 +103,11 @@ def test_anything_else_is_refused_with_one_sentence(text: str) -> None:
     assert not is_symbol(text)
     with pytest.raises(DataError, match="is not a symbol; up to 40 capital letters"):
         check_symbol(text)
+
+
+def test_a_candle_may_open_at_the_first_moment_of_1970_and_none_before() -> None:
+    one = np.array([1.0])
+    times, _, _ = checked_candles(np.array([0]), (one, one, one, one), one)
+    assert times.tolist() == [0]
+    with pytest.raises(DataError, match="open_time in row 0 is -1, no time since 1970"):
+        checked_candles(np.array([-1]), (one, one, one, one), one)

@@ -77,7 +77,9 @@ def test_a_closing_quote_is_renewed_at_its_target_and_withdrawn_with_its_lot():
     low = at(31, bid=99.49, ask=99.51)
     renewed = plan(RULES, low, (closing,), (LONG,))
     assert renewed.cancel == (closing,)
-    assert prices(tuple(q for q in renewed.place if q.purpose == "close"), SELL) == [99.9996]
+    placed = tuple(quote for quote in renewed.place if quote.purpose == "close")
+    assert prices(placed, SELL) == [99.9996]
+    assert [quote.level for quote in placed] == [0]
     assert plan(RULES, at(1), (closing,), ()).cancel == (closing,)
 
 

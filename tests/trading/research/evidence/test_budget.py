@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.errors import DataError
-from trading.research.evidence.budget import share_of_budget, spent_by_look
+from trading.research.evidence.budget import NEW_DAYS, share_of_budget, spent_by_look
 
 
 def test_the_first_look_spends_half_of_the_share_and_later_ones_less() -> None:
@@ -57,3 +57,7 @@ def test_a_budget_that_is_no_chance_is_refused(alpha: float) -> None:
 def test_there_is_no_look_before_the_first() -> None:
     with pytest.raises(DataError, match="from 1"):
         spent_by_look(0.05, 0)
+
+
+def test_a_second_look_needs_a_month_of_new_days() -> None:
+    assert NEW_DAYS == 30

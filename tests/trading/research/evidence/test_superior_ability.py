@@ -9,7 +9,12 @@ import pytest
 
 from trading.errors import DataError
 from trading.research.evidence.step_down import superior_trials
-from trading.research.evidence.superior_ability import block_length, samples_for, superior_ability
+from trading.research.evidence.superior_ability import (
+    block_length,
+    samples_for,
+    superior_ability,
+    tested_rows as rows_tested,
+)
 
 DAYS = 120
 
@@ -144,3 +149,11 @@ def test_a_threshold_can_be_reached_by_the_samples_taken_for_it() -> None:
 def test_too_short_a_span_is_refused_with_its_length() -> None:
     with pytest.raises(DataError, match="10 periods, was 2 trials and 9 periods"):
         p_of(np.zeros((2, 9)))
+
+
+def test_a_trial_is_tested_from_twenty_days_that_moved_on_or_all_but_one() -> None:
+    long, short = np.zeros((2, DAYS)), np.tile(np.arange(13.0), (2, 1))
+    long[0, :19], long[1, :20] = 0.01, 0.01
+    short[0, 5] = short[0, 6]  # as usual on two days, not on one
+    assert rows_tested(long).tolist() == [1]
+    assert rows_tested(short).tolist() == [1]
