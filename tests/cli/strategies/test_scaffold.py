@@ -103,6 +103,18 @@ def test_a_file_that_python_cannot_read_is_named_and_leaves_the_others_alone(
     assert "breakout" in listed.stdout
 
 
+def test_a_file_that_fails_while_it_is_read_is_named_with_the_innermost_line(
+    nocturne: Nocturne, tmp_path: Path
+) -> None:
+    nocturne("strategies", "new", "my_rises")
+    file = tmp_path / "strategies" / "my_rises.py"
+    lines = len(file.read_text().splitlines())
+    file.write_text(f"{file.read_text()}def span():\n    return int('x')\n\nSPAN = span()\n")
+    shown = nocturne("strategies", "show", "my_rises")
+    assert shown.returncode == 2
+    assert f"my_rises.py, line {lines + 2}: ValueError: invalid literal" in shown.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [

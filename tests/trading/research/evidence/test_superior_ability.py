@@ -13,6 +13,8 @@ from trading.research.evidence.superior_ability import (
     block_length,
     samples_for,
     superior_ability,
+)
+from trading.research.evidence.superior_ability import (
     tested_rows as rows_tested,
 )
 
