@@ -57,6 +57,7 @@ class Dashboard:
         self._sessions = Sessions(clock)
         self._throttle = Throttle(settings.state / THROTTLE_FILE, wall_clock)
         self._hashing = asyncio.Lock()
+        self._ahead: asyncio.Future[dict[str, Any]] | None = None
         self._live = LiveState(settings, self._executor)
         self._hot = SettingsReader(self._executor.control)
         self._templates = jinja2.Environment(
@@ -100,8 +101,9 @@ class Dashboard:
         values: dict[str, Any] = {"page": page, "csrf": request.scope["session"].csrf}
         if page == "research":
             server = self._settings.prefect_url
-            values["release"] = await asyncio.to_thread(self._live.releases.part)
-            values["flows"] = await asyncio.to_thread(flow_runs, server)
+            values["release"], values["flows"] = await asyncio.gather(
+                asyncio.to_thread(self._live.releases.part), asyncio.to_thread(flow_runs, server)
+            )
             values["run_link"] = partial(run_link, server)
         if page == "control":
             session: LoginSession = request.scope["session"]
@@ -156,6 +158,8 @@ class Dashboard:
                 return self._html("login.html.j2", 401, page=None, csrf=None, fault=fault)
             self._throttle.passed(address)
         self._sessions.end(request.cookies.get(COOKIE))
+        # The research page is painted at once when it is opened: its release is read already.
+        self._ahead = asyncio.ensure_future(asyncio.to_thread(self._live.releases.part))
         answer = RedirectResponse("/", status_code=303)
         answer.set_cookie(
             COOKIE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -31,6 +32,7 @@ class ReleaseWatch:
         self._entries: tuple[str, Future[Entries]] | None = None
         self._read_again_at = 0.0
         self._part: tuple[Any, dict[str, Any]] | None = None
+        self._reading_part = threading.Lock()
 
     def entries(self, release_id: str | None, *, wait: bool = False) -> Entries:
         """Return what a release trades, or the current one if none is named.
@@ -77,14 +79,15 @@ class ReleaseWatch:
 
     def part(self) -> dict[str, Any]:
         """Return the current release for its page, after a second; ``fault`` if there is none."""
-        stamp = self._stamp()
-        if self._part is None or self._part[0] != stamp:
-            try:
-                question = {"published": str(self._published), "release": None}
-                self._part = stamp, answer_of(READER, question)
-            except DataError as error:
-                return {"fault": str(error), "history": []}
-        return self._part[1]
+        with self._reading_part:  # whoever comes while it is read gets the same
+            stamp = self._stamp()
+            if self._part is None or self._part[0] != stamp:
+                try:
+                    question = {"published": str(self._published), "release": None}
+                    self._part = stamp, answer_of(READER, question)
+                except DataError as error:
+                    return {"fault": str(error), "history": []}
+            return self._part[1]
 
     def _stamp(self) -> list[tuple[int, int] | None]:
         """Return what differs once something was published or reported."""
