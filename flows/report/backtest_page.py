@@ -10,7 +10,15 @@ import numpy as np
 
 from flows.report import formats, tables
 from flows.report.assets import render
-from flows.report.charts.curves import Curve, curve_series, drawdown, panel, rolling_sharpe, thinned
+from flows.report.charts.curves import (
+    Curve,
+    curve_series,
+    drawdown,
+    panel,
+    rolling_sharpe,
+    rolling_volatility,
+    thinned,
+)
 from flows.report.charts.prices import Bars, TradeMark, bars_data, bars_key, price_chart
 from flows.report.charts.trades import (
     Excursion,
@@ -20,6 +28,7 @@ from flows.report.charts.trades import (
     return_bars,
 )
 from flows.report.language import tr
+from flows.report.return_tables import period_grid, risk_grid
 from flows.report.sections.account import tone_of
 from flows.report.sections.strategies import compounded, trade_grid
 from flows.report.sections.trade_summary import summary_grid
@@ -64,7 +73,9 @@ class BacktestPage:
     equity: Chart
     price: Chart
     charts: tuple[Chart, ...]
-    rolling: Chart | None
+    rolling: tuple[Chart, ...]
+    risk: TableView | None
+    periods: TableView | None
     summary: TableView | None
     drawdowns: TableView | None
     reasons: TableView | None
@@ -108,7 +119,9 @@ def backtest_page(run: BacktestRun) -> BacktestPage:
         equity=equity_beside_hold(marks, candles, (start, end)),
         price=price_chart("price", BARS_NAME, bars, marks),
         charts=trade_charts(marks, candles),
-        rolling=rolling_chart(marks, (start, end)),
+        rolling=rolling_charts(marks, (start, end)),
+        risk=risk_grid(equity_of(marks, (start, end)), marks),
+        periods=period_grid(equity_of(marks, (start, end)), hold_of(candles)) if marks else None,
         summary=summary_grid(marks),
         drawdowns=drawdown_grid(equity_of(marks, (start, end))),
         reasons=reason_grid(marks),
@@ -173,8 +186,7 @@ def equity_beside_hold(
     marks: tuple[TradeMark, ...], candles: CandleColumns, span: tuple[int, int]
 ) -> Chart:
     """Show the equity of the strategy beside that of holding, and its drawdown below."""
-    ends = candles.open_time + candles.interval_ms
-    hold = Curve((span[0], *ends.tolist()), (1.0, *(candles.close / candles.open[0]).tolist()))
+    hold = hold_of(candles)
     equity = equity_of(marks, span)
     depth = drawdown(equity)
     held = thinned(hold)
@@ -199,11 +211,23 @@ def equity_beside_hold(
     return Chart("equity", "curves", tr("Equity and drawdown"), text, data, note)
 
 
-def rolling_chart(marks: tuple[TradeMark, ...], span: tuple[int, int]) -> Chart | None:
-    """Show the rolling Sharpe ratio, unless too few trades carry one."""
+def hold_of(candles: CandleColumns) -> Curve:
+    """Return the value of buying at the first open and holding; 1 is the start."""
+    ends = candles.open_time + candles.interval_ms
+    values = (candles.close / candles.open[0]).tolist()
+    return Curve((int(candles.open_time[0]), *ends.tolist()), (1.0, *values))
+
+
+def rolling_charts(marks: tuple[TradeMark, ...], span: tuple[int, int]) -> tuple[Chart, ...]:
+    """Show the rolling Sharpe ratio and volatility, unless too few trades carry them."""
     if len(marks) < tables.FEW_TRADES:
-        return None
-    return rolling_sharpe("rolling-sharpe", equity_of(marks, span))
+        return ()
+    equity = equity_of(marks, span)
+    found = (
+        rolling_sharpe("rolling-sharpe", equity),
+        rolling_volatility("rolling-volatility", equity),
+    )
+    return tuple(one for one in found if one is not None)
 
 
 def equity_of(marks: tuple[TradeMark, ...], span: tuple[int, int]) -> Curve:

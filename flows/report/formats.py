@@ -140,6 +140,11 @@ def midnight(ms: int) -> int:
     return as_ms(when.replace(hour=0, minute=0, second=0, microsecond=0))
 
 
+def start_of_month(year: int, month: int) -> int:
+    """Return when a month begins by the clock of the page; ms UTC."""
+    return as_ms(datetime(year, month, 1, tzinfo=zone()))
+
+
 def as_ms(value: Any) -> int:
     """Convert anything that `as_datetime` understands to milliseconds; None is 0."""
     when = as_datetime(value)

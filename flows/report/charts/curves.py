@@ -116,6 +116,42 @@ def daily_values(curve: Curve) -> Curve:
     return Curve(tuple(ends), tuple(curve.values[place] for place in places))
 
 
+def daily_returns(curve: Curve) -> list[float]:
+    """Return the relative change of each UTC day, the first and the last as far as they go.
+
+    A day that begins with nothing left has a change of 0.
+    """
+    values = [curve.values[0], *daily_values(curve).values]
+    if curve.times[-1] % DAY_MS:
+        values.append(curve.values[-1])
+    return [after / before - 1.0 if before > 0 else 0.0 for before, after in pairwise(values)]
+
+
+def rolling_volatility(key: str, equity: Curve, days: int = ROLLING_DAYS) -> Chart | None:
+    """Show the volatility (a year of 365 days) of the last ``days`` days, day by day.
+
+    None for fewer than twice as many days; days are those of UTC.
+    """
+    daily = daily_values(equity)
+    returns = daily_returns(equity)[1 : len(daily.values)]
+    if len(returns) < 2 * days:
+        return None
+    spreads = [
+        stdev(returns[end - days : end]) * math.sqrt(365) for end in range(days, len(returns) + 1)
+    ]
+    text = tr(
+        "Over {days} days between {lowest} and {highest}, lately {last}.",
+        days=days,
+        lowest=formats.percent(min(spreads)),
+        highest=formats.percent(max(spreads)),
+        last=formats.percent(spreads[-1]),
+    )
+    series = curve_series(tr("volatility"), "warn", [round(value, 6) for value in spreads])
+    times = list(daily.times[days:])
+    data = {"times": times, "panels": [panel(140, "share", series)]}
+    return Chart(key, "curves", tr("Rolling volatility"), text, data)
+
+
 def rolling_sharpe(key: str, equity: Curve, days: int = ROLLING_DAYS) -> Chart | None:
     """Show the Sharpe ratio of the last ``days`` days, day by day; None for fewer than twice that.
 
@@ -125,9 +161,7 @@ def rolling_sharpe(key: str, equity: Curve, days: int = ROLLING_DAYS) -> Chart |
     daily = daily_values(equity)
     if len(daily.values) <= 2 * days:
         return None
-    returns = [
-        after / before - 1.0 if before > 0 else 0.0 for before, after in pairwise(daily.values)
-    ]
+    returns = daily_returns(equity)[1 : len(daily.values)]
     spans = [returns[end - days : end] for end in range(days, len(returns) + 1)]
     spreads = [stdev(span) for span in spans]
     ratios = [

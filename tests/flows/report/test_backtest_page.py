@@ -8,7 +8,7 @@ from flows.report.backtest_page import (
     backtest_html,
     backtest_page,
     excursions,
-    rolling_chart,
+    rolling_charts,
     trade_marks,
 )
 from flows.report.sections.trade_summary import duration, summary_grid
@@ -60,9 +60,12 @@ def test_a_run_without_trades_says_so_and_still_shows_the_price() -> None:
 def test_the_rolling_sharpe_ratio_needs_as_many_trades_as_the_plain_one() -> None:
     span = (START, START + 100 * DAY_MS)
     rows = [(24 * n, 24 * n + 5, 1, 0.01, "day_end") for n in range(10)]
-    assert rolling_chart(trade_marks(trades_of(*rows[:9])), span) is None
-    assert rolling_chart(trade_marks(trades_of()), span) is None
-    assert rolling_chart(trade_marks(trades_of(*rows)), span) is not None
+    assert rolling_charts(trade_marks(trades_of(*rows[:9])), span) == ()
+    assert rolling_charts(trade_marks(trades_of()), span) == ()
+    assert [one.key for one in rolling_charts(trade_marks(trades_of(*rows)), span)] == [
+        "rolling-sharpe",
+        "rolling-volatility",
+    ]
 
 
 def test_hostile_names_are_escaped() -> None:

@@ -51,6 +51,7 @@ CONSTANTS = {
     "flows.report.sections.quality": ("SERIES_HEAD",),
     "flows.report.sections.strategies": ("FOLD_NAMES", "FOLD_MEASURES", "GAP_COLUMNS"),
     "flows.report.sections.trade_summary": ("ROWS",),
+    "flows.report.return_tables": ("PERIOD_HEAD",),
     "flows.report.trade_tables": ("WEEKDAYS", "GROUP_HEAD", "DRAWDOWN_HEAD"),
     "flows.report.tables": ("GATE_NAMES", "MEASURES"),
 }
