@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+from isal import isal_zlib
+from isal.igzip_lib import IsalError
 
 from lake.content import milliseconds
 from lake.contract import TIME
@@ -27,6 +30,24 @@ from lake.ingest.formats import frames
 from lake.partitions import parse_iso
 from lake.tables import RAW_FUNDING, RAW_INSTRUMENTS, VENUES
 from trading.errors import DataError
+
+# What readers of a damaged ZIP raise: a place before its beginning is a ValueError.
+_DAMAGES: tuple[type[Exception], ...] = (
+    zipfile.BadZipFile,
+    IsalError,  # type: ignore[assignment]  # its stubs call the class an instance
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    OverflowError,
+)
+_ENCRYPTED = 0x1
+_LARGEST_GUESS = 1 << 26
+"""Bytes that are reserved for a file before it is unpacked, whatever its header promises."""
+# Lengths of the name and of the extra field in the header before a file (PKWARE APPNOTE 4.3.7).
+_LENGTHS, _LENGTHS_AT = struct.Struct("<HH"), 26
 
 
 @dataclass(frozen=True)
@@ -74,11 +95,28 @@ def _only_csv(data: bytes, stem: str = "") -> bytes:
                 raise DataError(
                     f"it holds the data of {inside}, its name says {stem}; download it again"
                 )
-            return archive.read(names[0])
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+            return _unpacked(archive, archive.getinfo(names[0]), data)
+    except _DAMAGES as error:
         raise DataError(f"the ZIP is damaged ({error}); download it again") from error
     except (NotImplementedError, RuntimeError) as error:  # an unknown compression, a password
         raise DataError(f"the ZIP cannot be unpacked ({error}); download it again") from error
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, data: bytes) -> bytes:
+    """The bytes of one file inside a ZIP, checked against their CRC-32.
+
+    A deflated one is unpacked by ISA-L, in a third of the time that zlib takes.
+    """
+    if info.compress_type != zipfile.ZIP_DEFLATED or info.flag_bits & _ENCRYPTED:
+        return archive.read(info)
+    with archive.open(info):  # reads and checks the header that stands before the bytes
+        name, extra = _LENGTHS.unpack_from(data, info.header_offset + _LENGTHS_AT)
+    begin = info.header_offset + _LENGTHS_AT + _LENGTHS.size + name + extra
+    packed = data[begin : begin + info.compress_size]
+    unpacked = isal_zlib.decompress(packed, -zlib.MAX_WBITS, min(info.file_size, _LARGEST_GUESS))
+    if len(unpacked) != info.file_size or isal_zlib.crc32(unpacked) != info.CRC:
+        raise zipfile.BadZipFile(f"bad CRC-32 for file {info.filename!r}")
+    return unpacked
 
 
 def read_funding_archive(data: bytes) -> pa.Table:
