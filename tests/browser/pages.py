@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,3 +82,18 @@ def cut_texts(page: Page) -> list[str]:
 def readout(page: Page, key: str) -> str:
     """Return what the line above a chart says."""
     return page.locator(f"#{key}").locator("xpath=..").locator(".readout").inner_text()
+
+
+def read_by_keys(browser: Browser, file: Path, key: str, keys: Sequence[str]) -> str:
+    """Open a file, press keys on one of its charts, and return what the line above it says.
+
+    Fails on a message of the console, an error or a request for anything else.
+    """
+    found = opened(browser, file, WIDTHS[-1])
+    unfold(found.page)
+    found.page.locator(f"#{key}").focus()
+    for each in keys:
+        found.page.keyboard.press(each)
+    text = readout(found.page, key)
+    assert found.trouble == []
+    return text

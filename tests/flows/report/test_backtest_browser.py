@@ -19,7 +19,7 @@ from tests.browser.pages import (
     chromium,
     cut_texts,
     opened,
-    readout,
+    read_by_keys,
     serious_faults,
     unfold,
 )
@@ -104,9 +104,4 @@ def test_days_begin_on_the_axis_where_they_begin_by_the_clock_of_the_page(
 def test_the_keyboard_reads_the_charts(
     browser: Browser, file: Path, key: str, pressed: str, text: str
 ) -> None:
-    found = opened(browser, file, 1440)
-    unfold(found.page)
-    found.page.locator(f"#{key}").focus()
-    found.page.keyboard.press(pressed)
-    assert text in readout(found.page, key)
-    assert found.trouble == []
+    assert text in read_by_keys(browser, file, key, [pressed])

@@ -18,6 +18,7 @@ from tests.browser.pages import (
     chromium,
     cut_texts,
     opened,
+    read_by_keys,
     readout,
     serious_faults,
     unfold,
@@ -98,13 +99,7 @@ def test_the_korean_page_is_sound(browser: Browser, korean: Path, width: int) ->
 def test_the_keyboard_reads_korean_charts(
     browser: Browser, korean: Path, key: str, keys: list[str], text: str
 ) -> None:
-    found = opened(browser, korean, 1440)
-    unfold(found.page)
-    found.page.locator(f"#{key}").focus()
-    for each in keys:
-        found.page.keyboard.press(each)
-    assert text in readout(found.page, key)
-    assert found.trouble == []
+    assert text in read_by_keys(browser, korean, key, keys)
 
 
 def test_a_cut_column_would_be_found(browser: Browser, breakout: Path) -> None:
@@ -162,13 +157,7 @@ def test_the_pointer_reads_a_curve_and_leaving_restores_the_sentence(
 def test_the_keyboard_reads_every_chart(
     browser: Browser, breakout: Path, key: str, keys: list[str], text: str
 ) -> None:
-    found = opened(browser, breakout, 1440)
-    unfold(found.page)
-    found.page.locator(f"#{key}").focus()
-    for each in keys:
-        found.page.keyboard.press(each)
-    assert text in readout(found.page, key)
-    assert found.trouble == []
+    assert text in read_by_keys(browser, breakout, key, keys)
 
 
 def test_a_chart_zooms_by_keyboard(browser: Browser, breakout: Path) -> None:
