@@ -91,5 +91,17 @@ def with_forecasts(
     return replace(candles, forecasts=columns) if columns else candles
 
 
+def with_returns(
+    lake: Lake, candles: CandleColumns, venue: str, symbol: str, as_of: datetime | None = None
+) -> CandleColumns:
+    """Return the candles `with_forecasts` for a strategy that reads forecasts of the return.
+
+    Where a night has stored none yet, none is known: a strategy then decides that it has none.
+    """
+    found = with_forecasts(lake, candles, venue, symbol, as_of)
+    unknown = np.full(len(candles), np.nan)
+    return replace(found, forecasts={RETURN: unknown, **(found.forecasts or {})})
+
+
 def _real(column: pa.ChunkedArray) -> Floats:
     return np.asarray(column.to_numpy(), dtype=np.float64)

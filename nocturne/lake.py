@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from lake.catalog import query
-from lake.series import load_candles, load_funding
+from lake.series import load_candles, load_funding, with_forecasts
 from lake.store import Lake as _Store
 from lake.tables import BARS, FEATURES
 from nocturne.candles import Candles
@@ -37,9 +37,11 @@ class Lake:
     ) -> Candles:
         """Return the checked one-minute candles from ``start`` to ``end`` (excluded), with funding.
 
+        They carry the stored forecasts of the symbol, for a strategy that reads them.
         Without any, `nocturne.NocturneError` names what the lake has.
         """
         columns = load_candles(self._store, venue, symbol, as_of)
+        columns = with_forecasts(self._store, columns, venue, symbol, as_of)
         funding = load_funding(self._store, venue, symbol, as_of)
         found = Candles(columns, symbol, funding).between(start, end)
         if len(found) == 0:

@@ -10,7 +10,10 @@ import polars as pl
 
 from nocturne.candles import Candles
 from nocturne.results import BacktestResult, SearchResult, WalkForwardResult
+from trading.candles import CandleColumns
 from trading.defaults import CAPITAL, FEE_BPS, SLIPPAGE_BPS
+from trading.errors import ParameterError
+from trading.positions.forecasts import RETURN
 from trading.positions.liquidation import Margin
 from trading.research.grid import parse_grid
 from trading.research.search_task import SearchTask
@@ -67,6 +70,7 @@ def backtest(
     columns = candles.columns
     chosen.refuse_idle(params)
     given = with_signal_interval(chosen, params, columns.interval_ms)
+    _refuse_without_forecasts(chosen, columns, [given])
     _enable(terms)
     ran = _backtest(chosen, columns, given, terms.costs(candles), compiled=terms.compiled)
     return BacktestResult(chosen.name, ran, RunSummary.of(ran, columns, terms.capital), candles)
@@ -122,9 +126,23 @@ def _task(
     sets = parse_grid([f"{name}={_axis(values)}" for name, values in grid.items()], chosen)
     chosen.refuse_idle(fixed, grid)
     given = with_signal_interval(chosen, fixed, columns.interval_ms, tuple(grid))
+    _refuse_without_forecasts(chosen, columns, [{**given, **own} for own in sets.combinations()])
     _enable(terms)
     task = SearchTask(chosen, columns, given, terms.costs(candles), terms.compiled)
     return task, sets.combinations()
+
+
+def _refuse_without_forecasts(
+    strategy: Strategy, columns: CandleColumns, sets: Sequence[Mapping[str, Value]]
+) -> None:
+    """Refuse candles without the forecasts that a set reads: it would never trade."""
+    if RETURN in (columns.forecasts or {}):
+        return
+    if any(strategy.reads_forecasts(strategy.resolve(one)) for one in sets):
+        raise ParameterError(
+            f"{strategy.name} with source=published reads forecasts, and these candles have none;"
+            " take those of a `nocturne.Lake` in which `nocturne flow train` has stored some"
+        )
 
 
 def _strategy(given: str | Strategy | type[Strategy]) -> Strategy:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lake.store import Lake
-from lake.tables import CANDLES, RAW_CANDLES, RAW_FUNDING
+from lake.tables import CANDLES, FORECASTS, RAW_CANDLES, RAW_FUNDING
 from trading.candles import MINUTE_MS
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data_lake" / "sample"
@@ -84,3 +84,21 @@ def put_funding(lake: Lake, symbol: str) -> None:
     """Write real funding rates of the bundled sample."""
     data = pq.read_table(SAMPLE / "funding" / "usdm" / f"{symbol}.parquet")
     lake.write(RAW_FUNDING, data, venue="binance_usdm", symbol=symbol)
+
+
+def put_forecasts(lake: Lake, symbol: str, start: datetime, end: datetime) -> None:
+    """Write a drawn forecast of return and of volatility every quarter of an hour."""
+    made = np.arange(int(start.timestamp() * 1000), int(end.timestamp() * 1000), 900_000)
+    random = np.random.default_rng(1)
+    drawn = {
+        "direction_1h": (random.normal(0.0, 0.002, len(made)), None),
+        "volatility_1h": (0.0006 * np.exp(random.normal(0.0, 0.8, len(made))), 0.0006),
+    }
+    for target, (values, usual) in drawn.items():
+        columns = {
+            "made_at": pa.array(made, pa.int64()).cast(pa.timestamp("ms", "UTC")),
+            "value": values,
+            "usual": pa.array([usual] * len(made), pa.float64()),
+        }
+        where = {"venue": "binance_usdm", "symbol": symbol, "target": target}
+        lake.write(FORECASTS, pa.table(columns), **where)

@@ -13,7 +13,13 @@ import pytest
 import nocturne as nc
 from cli.main import main
 from lake.store import Lake
-from tests.flows.candle_lake import SAMPLE, put_checked, put_funding, sample_minutes
+from tests.flows.candle_lake import (
+    SAMPLE,
+    put_checked,
+    put_forecasts,
+    put_funding,
+    sample_minutes,
+)
 from trading.candles import HOUR_MS, CandleColumns
 
 FILE = SAMPLE / "candles_1m" / "usdm" / "BTCUSDT.parquet"
@@ -113,3 +119,18 @@ def test_a_lake_gives_candles_with_funding_and_answers_sql(tmp_path: Path) -> No
         lake.sql("create table t as select 1")
     with pytest.raises(nc.NocturneError, match="does not exist"):
         nc.Lake(tmp_path / "none")
+
+
+def test_candles_of_a_lake_carry_its_forecasts_and_those_of_a_file_are_refused(
+    candles: nc.Candles, tmp_path: Path
+) -> None:
+    lake, start = Lake(tmp_path), datetime(2025, 6, 1, tzinfo=UTC)
+    put_checked(lake, "BTCUSDT", sample_minutes("BTCUSDT", start, start + timedelta(days=4)))
+    options = {"source": "published", "filters": "off", "signal_tf": "15m"}
+    with pytest.raises(nc.NocturneError, match="ml with source=published reads forecasts"):
+        nc.backtest("ml", candles, terms=PLAIN, **options)
+    with pytest.raises(nc.NocturneError, match="have none"):
+        nc.search("ml", candles, {"source": ["fitted", "published"]}, terms=PLAIN)
+    put_forecasts(lake, "BTCUSDT", start, start + timedelta(days=4))
+    ran = nc.backtest("ml", nc.Lake(tmp_path).candles("BTCUSDT"), terms=PLAIN, **options)
+    assert len(ran.trades) > 5

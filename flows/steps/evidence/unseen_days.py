@@ -19,7 +19,7 @@ from flows.steps.evidence.hypotheses import Look, hypotheses_opened
 from flows.steps.evidence.live_returns import live_returns
 from flows.steps.evidence.parity_table import differences_by_day
 from flows.steps.search.optimize_request import costs_of
-from lake.series import load_funding
+from lake.series import load_funding, with_returns
 from lake.store import Lake
 from lake.tables import UNSEEN_DAYS
 from trading.candles import DAY_MS
@@ -122,10 +122,16 @@ def _member_returns(
     if end <= begin:
         return {}
     funding = load_funding(lake, settings.venue, symbol, as_of)
-    run = backtest(
+    strategy, params = (
         get_strategy(look.name).as_traded(),
-        candles,
         look.findings["members"][symbol]["params"],
+    )
+    if strategy.reads_forecasts(strategy.resolve(params)):
+        candles = with_returns(lake, candles, settings.venue, symbol, as_of)
+    run = backtest(
+        strategy,
+        candles,
+        params,
         replace(costs_of(settings), funding=funding),
         trade_from_ms=begin * DAY_MS,
     )

@@ -34,7 +34,7 @@ from flows.steps.search.validation import HistoryValidation, validate_long_histo
 from lake.partitions import PartitionRef
 from lake.releases.manifest import StrategyEntry
 from lake.releases.reader import read_manifest, release_ids
-from lake.series import load_funding, with_forecasts
+from lake.series import load_funding, with_returns
 from lake.store import Lake
 from lake.tables import CANDLES, EQUITY, FOLDS, FORECASTS, RAW_FUNDING, SEARCHES, TRADES
 from trading.candles import DAY_MS, CandleColumns
@@ -103,7 +103,7 @@ def optimize(
         return _load_stored(held[_RESULT], request)
     candles = load_traded_candles(lake, settings.trading_hours, settings.venue, symbol, as_of)
     if _reads_forecasts(request.strategy, request.fixed, request.long_grid, request.recent_grid):
-        candles = with_forecasts(lake, candles, settings.venue, symbol, as_of)
+        candles = with_returns(lake, candles, settings.venue, symbol, as_of)
     _check_span(candles, request)
     start_compiling()
     request = _fitted(request, candles)

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,8 +16,13 @@ from cli.main import main
 from flows.settings import ResearchSettings
 from lake.series import load_candles, load_funding
 from lake.store import Lake
-from lake.tables import FORECASTS
-from tests.flows.candle_lake import SAMPLE, put_checked, put_funding, sample_minutes
+from tests.flows.candle_lake import (
+    SAMPLE,
+    put_checked,
+    put_forecasts,
+    put_funding,
+    sample_minutes,
+)
 from trading.positions.liquidation import Margin
 from trading.simulation import Costs
 from trading.simulation import backtest as simulate
@@ -200,20 +204,7 @@ def forecast_lake(tmp_path: Path) -> Path:
     """Make a lake of ten days with a drawn forecast of return and volatility every quarter hour."""
     lake, until = Lake(tmp_path / "lake"), START + timedelta(days=10)
     put_checked(lake, "BTCUSDT", sample_minutes("BTCUSDT", START, until))
-    made = np.arange(int(START.timestamp() * 1000), int(until.timestamp() * 1000), 900_000)
-    random = np.random.default_rng(1)
-    drawn = {
-        "direction_1h": (random.normal(0.0, 0.002, len(made)), None),
-        "volatility_1h": (0.0006 * np.exp(random.normal(0.0, 0.8, len(made))), 0.0006),
-    }
-    for target, (values, usual) in drawn.items():
-        columns = {
-            "made_at": pa.array(made, pa.int64()).cast(pa.timestamp("ms", "UTC")),
-            "value": values,
-            "usual": pa.array([usual] * len(made), pa.float64()),
-        }
-        where = {"venue": "binance_usdm", "symbol": "BTCUSDT", "target": target}
-        lake.write(FORECASTS, pa.table(columns), **where)
+    put_forecasts(lake, "BTCUSDT", START, until)
     return lake.root
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from trading.candles import DAY_MS, CandleColumns, Floats, interval_name
 from trading.errors import DataError
+from trading.positions.forecasts import RETURN, column_of
 from trading.research.gates import GateVerdict
 from trading.simulation.backtest import decide
 from trading.strategies.base import Strategy
@@ -125,12 +127,18 @@ def probe_warmup(
     for share in shares:
         pieces = []
         for row in starts:
-            decider = Decider(strategy, params, candles.interval_ms)
+            decider = Decider(strategy, params, candles.interval_ms, partial(_forecast_at, longer))
             _warm(decider, longer, bars, row, share)
             pieces.append(_follow(decider, longer, stream, row, window))
         rows.append(_row(share, pieces))
     declared = {interval_name(tf_ms): bars for tf_ms, bars in first.history_needed().items()}
     return Warmup(declared, tuple(rows), len(starts), len(longer) > len(candles))
+
+
+def _forecast_at(candles: CandleColumns, close_ms: int) -> float:
+    """Return the forecast of the return that was known when a candle closed, NaN without."""
+    place = int(np.searchsorted(candles.open_time, close_ms - candles.interval_ms))
+    return float(column_of(candles, RETURN)[place])
 
 
 def _warm(
@@ -213,7 +221,16 @@ def _lengthen(candles: CandleColumns, wanted_ms: float, window: int) -> CandleCo
         np.concatenate([piece.open_time for piece in pieces]),
         *_join(pieces, ("open", "high", "low", "close", "volume")),
         interval_ms=step,
+        forecasts=_forecasts_behind(candles, copies),
     )
+
+
+def _forecasts_behind(candles: CandleColumns, copies: int) -> dict[str, Floats] | None:
+    """Return the forecasts of the candles behind ``copies`` of them, for which none is known."""
+    if candles.forecasts is None:
+        return None
+    unknown = np.full(copies * len(candles), math.nan)
+    return {name: np.append(unknown, column) for name, column in candles.forecasts.items()}
 
 
 def _join(

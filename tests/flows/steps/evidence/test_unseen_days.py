@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from flows.steps.evidence.unseen_days import follow_frozen
 from flows.steps.search.optimize_request import costs_of
 from lake.store import Lake
 from lake.tables import UNSEEN_DAYS
+from tests.flows.candle_lake import put_forecasts
 from tests.flows.sample import lake_state
 from tests.flows.steps.evidence.hypothesis_lake import SETTINGS
 from tests.flows.steps.search.test_optimize import write_candles
@@ -173,3 +175,25 @@ def test_a_night_without_new_candles_follows_nothing(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     assert followed(lake, datetime(2025, 6, 15, tzinfo=UTC)) == []
     assert lake.read(UNSEEN_DAYS).num_rows == 0
+
+
+def test_a_strategy_on_published_forecasts_is_followed_with_those_of_the_lake(
+    candles: Lake, tmp_path: Path
+) -> None:
+    params = {"source": "published", "filters": "off", "signal_tf": "15m"}
+    members = {"BTCUSDT": {"params": params, "bounds": {}, "verdicts": []}}
+    own = replace(look(), name="ml", findings={**look().findings, "members": members})
+    as_of = datetime(2025, 6, 19, tzinfo=UTC)
+
+    def earned(name: str, forecasts: bool) -> int:
+        lake = Lake(tmp_path / name)
+        lake.root.mkdir()
+        (lake.root / "checked").symlink_to(candles.root / "checked")
+        if forecasts:
+            put_forecasts(lake, "BTCUSDT", FROZEN_AT, as_of)
+        record_look(lake, own)
+        follow_frozen(lake, own, (own,), as_of=as_of, settings=SETTINGS)
+        return sum(row["net_return"] != 0.0 for row in lake.read(UNSEEN_DAYS).to_pylist())
+
+    assert earned("without", forecasts=False) == 0
+    assert earned("with", forecasts=True) >= 2

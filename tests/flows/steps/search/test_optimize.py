@@ -207,7 +207,7 @@ def test_the_probes_are_gates_of_the_release(found: OptimizeEntry) -> None:
     assert verdicts["lookahead"].passed
     assert "none changed" in verdicts["lookahead"].text
     assert verdicts["warmup"].passed
-    assert "after 192 of 15m candles" in verdicts["warmup"].text
+    assert "after 192 × 15m candles" in verdicts["warmup"].text
 
 
 def test_the_robustness_tests_are_stored_with_the_gates(found: OptimizeEntry) -> None:

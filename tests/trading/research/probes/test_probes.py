@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from trading.errors import DataError
 from trading.indicators.core import ema_step
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
+from trading.positions.forecasts import RETURN
 from trading.research.probes.lookahead import ProbedSeries, cut_rows, probe, probe_lookahead
 from trading.research.probes.warmup import probe_warmup
 from trading.strategies.base import Strategy
@@ -209,3 +211,15 @@ def test_a_short_history_is_lengthened_by_its_mirror_image(days: CandleColumns) 
     found = probe_warmup(get_strategy("rsi_bollinger"), EAGER, days.rows(0, 3000), points=2)
     assert found.lengthened
     assert found.passed, found.sentence
+
+
+def test_a_strategy_on_published_forecasts_is_probed_with_them(days: CandleColumns) -> None:
+    values: dict[str, Value] = {"source": "published", "filters": "off", "signal_tf": "15m"}
+    drawn = np.random.default_rng(3).normal(0.0, 0.01, len(days))
+    drawn[::7] = np.nan
+    known = replace(days, forecasts={RETURN: drawn})
+    strategy = get_strategy("ml")
+    found = probe_warmup(strategy, values, known, points=2)
+    assert found.passed, found.sentence
+    assert found.full.compared > 500
+    assert probe_lookahead(strategy, values, known, cuts=20).passed
