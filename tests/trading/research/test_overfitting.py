@@ -363,3 +363,8 @@ class TestBootstrap:
 def test_a_row_that_never_moves_has_a_sharpe_ratio_of_zero() -> None:
     rows = np.array([[0.0, 0.0, 0.0], [0.1, 0.1, 0.1], [1.0, 2.0, 3.0]])
     assert sharpe_ratios(rows).tolist() == [0.0, 0.0, 2.0]
+
+
+def test_a_text_beside_numbers_is_a_neighbour_of_the_first_steps():
+    grid = [{"stop": value} for value in (0.01, 0.02, 0.03, "off")]
+    assert plateau(grid, [1.0, 1.0, 1.0, 1.0], 3).neighbours == 2

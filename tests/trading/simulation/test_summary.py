@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trading.candles import DAY_MS
+from trading.candles import DAY_MS, CandleColumns
+from trading.simulation import Costs, backtest
 from trading.simulation.results import Trades
-from trading.simulation.summary import ExitCount, exits_of, monthly_returns
+from trading.simulation.summary import ExitCount, RunSummary, exits_of, monthly_returns
+from trading.strategies.registry import get_strategy
 
 
 def trades_of(*ends: tuple[str, float]) -> Trades:
@@ -46,3 +48,14 @@ def test_days_are_compounded_by_their_month() -> None:
     days = np.array([30, 31, 32]) * DAY_MS  # 31 January, 1 and 2 February 1970
     months = monthly_returns(days, np.array([0.01, 0.1, 0.1]))
     assert months == pytest.approx({"1970-01": 0.01, "1970-02": 0.21})
+
+
+def test_the_balance_ends_with_what_the_trades_earned(bitcoin: CandleColumns) -> None:
+    candles = bitcoin.rows(0, 3_000)
+    params = {"filters": "off", "signal_tf": "1m", "rsi_entry": 45.0, "band_width": 0.5}
+    ran = backtest(get_strategy("rsi_bollinger"), candles, params, Costs(5.0))
+    summary = RunSummary.of(ran, candles, 2_000.0)
+    assert len(ran.trades) > 0
+    assert summary.start_balance == 2_000.0
+    earned = np.prod(1.0 + ran.trades.net_return)
+    assert summary.end_balance == pytest.approx(2_000.0 * earned, rel=1e-9)

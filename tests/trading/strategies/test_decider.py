@@ -189,3 +189,15 @@ def test_starting_later_with_the_declared_warmup_gives_the_same_decisions(name, 
 
 def test_every_strategy_is_checked_for_look_ahead():
     assert {name for name, _ in SETTINGS} == set(strategy_names())
+
+
+def test_a_minute_that_is_missing_inside_a_higher_candle_does_not_close_it(bitcoin):
+    values = {"filters": "off", "signal_tf": "15m"}
+    decider = Decider(get_strategy("rsi_bollinger"), values, MINUTE_MS)
+    start = int(np.flatnonzero(bitcoin.open_time % HOUR_MS == 0)[0])
+    kept = [row for row in range(start, start + 60) if row - start not in (3, 4, 21, 40)]
+    closing = []
+    for row in kept:
+        if not decider.on_candle(bitcoin.candle(row)).reason.startswith("between"):
+            closing.append(row - start)
+    assert closing == [14, 29, 44, 59]

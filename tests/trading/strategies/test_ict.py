@@ -14,10 +14,12 @@ from tests.trading.ict.test_structures import POOL, STORY
 from trading.candles import HOUR_MS, MINUTE_MS, Candle, CandleColumns
 from trading.errors import ParameterError
 from trading.ict.batch import IctSettings, find_structures
+from trading.ict.layout import LOG_HEAD
 from trading.simulation import Costs, backtest
 from trading.simulation.account.simulation import TradedStrategy
 from trading.simulation.backtest import decide
 from trading.strategies.decider import Decider, Decision
+from trading.strategies.ict import signals
 from trading.strategies.layout import (
     ACTION,
     CONFIDENCE,
@@ -312,3 +314,8 @@ def test_a_restart_of_the_conservative_strategy_replays_the_life_of_its_zones():
     made = Decider(get_strategy("ict_conservative"), {}, MINUTE_MS)
     now = START + 17 * MINUTE_MS
     assert made.base_start(now) == START - 125 * HOUR_MS
+
+
+def test_the_cells_of_the_signals_lie_behind_the_log_and_apart():
+    own = {signals.LAST_CLOSE, signals.BREAK_AFTER, signals.FIRST_EDGES, signals.FIRST_EDGES + 1}
+    assert own == set(range(LOG_HEAD, signals.TREND_AT))
