@@ -120,4 +120,8 @@ def _bounds(parameter: Parameter) -> str:
         return "e.g. 15m, 1h, 4h"
     if math.isinf(parameter.low) and math.isinf(parameter.high):
         return "any"
+    if math.isinf(parameter.high):
+        return f"{parameter.low:g} or more"
+    if math.isinf(parameter.low):
+        return f"{parameter.high:g} or less"
     return f"{parameter.low:g} to {parameter.high:g}"

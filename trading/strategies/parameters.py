@@ -59,19 +59,27 @@ class Parameter:
             number = float(value)
         except ValueError as error:
             raise ParameterError(
-                f"{owner}: {self.name} = '{value}' is not a number; "
-                f"give one between {self.low:g} and {self.high:g}"
+                f"{owner}: {self.name} = '{value}' is not a number; give {self._wanted('one')}"
             ) from error
-        if not self.low <= number <= self.high:
+        if not math.isfinite(number) or not self.low <= number <= self.high:
             raise ParameterError(
-                f"{owner}: {self.name} = {value} is out of bounds; "
-                f"give a number between {self.low:g} and {self.high:g}"
+                f"{owner}: {self.name} = {value} is out of bounds; give {self._wanted('a number')}"
             )
         if self.kind != "int":
             return number
         if number != math.floor(number):
             raise ParameterError(f"{owner}: {self.name} = {value} is not a whole number")
         return int(number)
+
+    def _wanted(self, what: str) -> str:
+        """Say which numbers are allowed, as ``what`` with its bounds."""
+        if math.isinf(self.low) and math.isinf(self.high):
+            return f"{what} that is finite"
+        if math.isinf(self.high):
+            return f"{what} of {self.low:g} or more"
+        if math.isinf(self.low):
+            return f"{what} of {self.high:g} or less"
+        return f"{what} between {self.low:g} and {self.high:g}"
 
 
 def ladder_steps(text: str) -> tuple[tuple[float, float], ...]:
