@@ -32,6 +32,7 @@ MEANINGS = {
     "most": "largest weight of a strategy on a symbol",
     "step": "share of the way to the new weights taken each night",
     "prior_days": "days without returns counted before the out-of-sample days",
+    "least_t": "evidence from which weights are learnt and not equal; 0: always",
 }
 MEMBERS = ("breakout", "rsi_bollinger")
 """The default members of `nocturne backtest` and `nocturne search`."""

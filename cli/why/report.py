@@ -233,6 +233,7 @@ def _cause_lines(report: Document) -> list[str]:
     for event in report["because"]:
         if "risk_taken" in event["data"]:
             lines.append(_risk_line(event["data"]))
+            lines += _allocation_lines(event["data"])
             lines += _forecast_lines(event["data"])
     if candle is not None:
         data = candle["data"]
@@ -248,6 +249,19 @@ def _risk_line(data: Document) -> str:
         return f"risk: {taken}; size by {data['bound_by']}"
     bound = f"bound by {data['bound_by']}" if data["bound_by"] else "bound by nothing else"
     return f"risk: {taken}; wanted {data['risk_wanted']:.2%}, {bound}"
+
+
+def _allocation_lines(data: Document) -> list[str]:
+    """Return the weight behind the member's share; older entries and lone strategies have none."""
+    known = data.get("allocation")
+    if known is None:
+        return []
+    kind = {True: "learnt", False: "equal", None: "smoothed"}[known["learned"]]
+    return [
+        f"allocation: at most {known['most']:.1%} of the equity: {kind} weight"
+        f" {known['weight']:.1%} × {known['factor']:g} in the regime {known['regime']}"
+        f" ({known['candles']} candles of {known['interval']})"
+    ]
 
 
 def _forecast_lines(data: Document) -> list[str]:

@@ -70,6 +70,9 @@ class EntryCheck:
         account = self._account.state(signal.symbol, row.leverage)
         request = self._request(event, row, allocation.most, effect)
         verdict = check_entry(request, account, limits, instrument)
+        if verdict.risk is not None and allocation.facts is not None:
+            known = replace(verdict.risk, allocation=allocation.facts)
+            verdict = replace(verdict, risk=known)
         if effect.facts is None or verdict.risk is None:
             return verdict
         plain = replace(row, atr=signal.levels.atr or 0.0)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Container, Iterable
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from executor.model import InstrumentId, symbol_of, venue_of
 from executor.venues.directory import VenueDirectory
@@ -43,10 +44,14 @@ FEWEST = 2
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """The largest part of the equity that an entry may take; if 0, ``reason`` says why."""
+    """The largest part of the equity that an entry may take; if 0, ``reason`` says why.
+
+    ``facts`` are what it comes from: weight, factor and regime; None where nothing is allocated.
+    """
 
     most: float
     reason: str = ""
+    facts: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
 class SymbolLabel:
@@ -159,13 +164,26 @@ class Allocator:
         label = self.labels[symbol]
         most = self.ensemble.share_of(strategy, name, label.label, label.candles)
         if most > 0.0:
-            return Allocation(most)
+            return Allocation(most, facts=self._facts(member_name(strategy, name), label, most))
         pause = self.ensemble.pauses.get(label.label, 0)
         if label.candles <= pause:
             return Allocation(
                 0.0, f"entries pause: {label.label} for {label.candles} of {pause} candles"
             )
         return Allocation(0.0, f"no share of the account in the regime {label.label}")
+
+    def _facts(self, member: str, label: SymbolLabel, most: float) -> Mapping[str, Any]:
+        """What the share of a member comes from."""
+        choice = self.ensemble.choice
+        return {
+            "weight": self.ensemble.weights[member],
+            "learned": choice.learned if choice is not None else None,
+            "factor": self.ensemble.factors.get(label.label, {}).get(member, 1.0),
+            "regime": label.label,
+            "candles": label.candles,
+            "interval": self.ensemble.interval,
+            "most": most,
+        }
 
 
 def _ms(moment: datetime) -> int:

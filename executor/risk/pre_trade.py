@@ -60,6 +60,7 @@ class EntryRisk:
     ``risk_wanted`` is None for an entry that is not sized by risk. ``bound_by`` names the limit
     that decided the size; it is empty where the risk did, within 5 % of itself. ``forecast`` has
     the facts of the forecast that the entry used, ``without_forecast`` the quantity without it.
+    ``allocation`` has the weight, factor and regime behind the member's share of the account.
     """
 
     risk_wanted: float | None
@@ -67,6 +68,7 @@ class EntryRisk:
     bound_by: str
     forecast: Mapping[str, Any] | None = None
     without_forecast: str | None = None
+    allocation: Mapping[str, Any] | None = None
 
     def as_facts(self) -> dict[str, Any]:
         """The values by name, as the intent's event has them."""

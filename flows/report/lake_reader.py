@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from flows.report import formats
 from flows.report.charts.prices import Bars
 from flows.report.charts.structures import LIFETIME, Marks, marks_of
+from flows.report.sections.allocation import PastWeights, past_weights
 from flows.report.sections.execution import LedgerRows
 from flows.report.sections.quality import BadRows, SeriesQuality
 from flows.steps.search.trial_history import MANUAL_RUN_PREFIX
@@ -53,6 +54,7 @@ class ReportData:
     oddities: Sequence[str]
     ledger: LedgerRows
     ensemble: Ensemble | None = None
+    past_weights: Sequence[PastWeights] = ()
     changes: ReleaseDiff | None = None
     looks: Sequence[Row] = ()
     unseen: Sequence[Row] = ()
@@ -89,6 +91,7 @@ def read_report_data(lake: Lake, as_of: datetime, release_id: str | None) -> Rep
         oddities=read_oddities(lake, manifest),
         ledger=read_ledger(lake, as_of),
         ensemble=find_ensemble(lake, made),
+        past_weights=past_weights(lake, seen) if made is not None else (),
         changes=find_changes(lake, made),
         looks=known_rows(lake, tables.LOOKS, seen),
         unseen=known_rows(lake, tables.UNSEEN_DAYS, seen),

@@ -225,6 +225,7 @@ class AllocationView:
     lead: str
     weights: TableView | None = None
     regimes: TableView | None = None
+    history: TableView | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,14 @@ from __future__ import annotations
 from lake.partitions import PartitionRef
 from lake.releases.candidate import Candidate, NewFile
 from lake.releases.diff import ReleaseDiff, diff_releases
-from lake.releases.ensemble_file import Ensemble, Member, SymbolRegime, member_name, read_ensemble
+from lake.releases.ensemble_file import (
+    Ensemble,
+    Member,
+    SymbolRegime,
+    WeightChoice,
+    member_name,
+    read_ensemble,
+)
 from lake.releases.forecast_file import (
     DIRECTION,
     FORECASTS,
@@ -69,6 +76,7 @@ __all__ = [
     "prune",
     "publish",
     "read_current",
+    "WeightChoice",
     "read_ensemble",
     "read_forecasts",
     "read_release",

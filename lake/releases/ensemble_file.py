@@ -35,6 +35,20 @@ class Member(StrictModel):
     score: float
 
 
+class WeightChoice(StrictModel):
+    """Whether the weights are ``learned`` or equal, and the out-of-sample days that decided it.
+
+    ``gain`` is what learnt weights earned above equal ones in the mean of ``days`` days, a share of
+    the account; ``t_value`` is the gain in standard errors, and ``least_t`` what is needed.
+    """
+
+    learned: bool
+    days: Annotated[int, Field(ge=0)]
+    gain: float
+    t_value: float
+    least_t: Annotated[float, Field(ge=0.0)]
+
+
 class SymbolRegime(StrictModel):
     """The label of a symbol when the release was made; ``since`` is the close that began it."""
 
@@ -46,8 +60,9 @@ class Ensemble(StrictModel):
     """Weights of the members, their factors in each regime, and when entries pause.
 
     ``rules`` are those of `trading.ensemble.regimes.RegimeRules`, for candles of ``interval``.
-    ``pauses`` is the number of closed candles without entries after a regime begins. ``regimes`` is
-    what the research saw at the release's ``as_of``; live labels continue from there.
+    ``choice`` says why weights are learnt or equal; older releases do not say it. ``pauses`` is the
+    number of closed candles without entries after a regime begins. ``regimes`` is what the research
+    saw at the release's ``as_of``; live labels continue from there.
     """
 
     schema_version: Literal[1] = 1
@@ -57,6 +72,7 @@ class Ensemble(StrictModel):
     factors: dict[str, dict[str, Share]]
     pauses: dict[str, Annotated[int, Field(ge=0)]]
     regimes: dict[str, SymbolRegime]
+    choice: WeightChoice | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Ensemble:

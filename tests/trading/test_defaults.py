@@ -133,7 +133,7 @@ DEFAULTS: dict[type, dict[str, float]] = {
         "max_drawdown": 0.25,
         "tolerance": 0.02,
     },
-    WeightRules: {"least": 0.05, "most": 0.5, "step": 0.3, "prior_days": 20.0},
+    WeightRules: {"least": 0.05, "most": 0.5, "step": 0.3, "prior_days": 20.0, "least_t": 2.0},
 }
 
 

@@ -1,7 +1,8 @@
 """An ensemble over recorded candles: how much of the account each member may take at each candle.
 
 The weights and the regime factors of a UTC day come from the members' own trades that ended before
-the day began; weights are smoothed from the day before. The regime of a candle is that of the last
+the day began; weights are equal until these days show that learning them helps, and smoothed from
+the day before. The regime of a candle is that of the last
 hour that had closed when the candle closed. Nothing later is read.
 """
 
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from trading.candles import DAY_MS, HOUR_MS, CandleColumns, Floats, Integers
+from trading.ensemble.learned_weights import weigh_days
 from trading.ensemble.regimes import LABELS, UNKNOWN, RegimeRules, label_candles, labels_at
-from trading.ensemble.weights import PAUSES, WeightRules, ensemble_weights, factor_of
+from trading.ensemble.weights import PAUSES, WeightRules, factor_of
 from trading.errors import DataError
 
 
@@ -105,13 +107,9 @@ def allocate_ensemble(
 
 def _weights(histories: Sequence[MemberHistory], days: int, rules: WeightRules) -> Floats:
     """Return the weights of each day (days x members), from the days before it."""
-    weights = np.empty((days, len(histories)))
-    returns = [(history.strategy, history.daily.tolist()) for history in histories]
-    previous: dict[str, float] = {}
-    for day in range(days):
-        previous = ensemble_weights({name: own[:day] for name, own in returns}, previous, rules)
-        weights[day] = [previous[name] for name, _ in returns]
-    return weights
+    returns = {history.strategy: history.daily[:days].tolist() for history in histories}
+    weighed = weigh_days(returns, rules).weights
+    return np.array([[day[history.strategy] for history in histories] for day in weighed])
 
 
 def _factors(history: MemberHistory, hours: Hours, first: int, days: int) -> Floats:

@@ -27,12 +27,17 @@ ENOUGH = 20
 
 @dataclass(frozen=True, slots=True)
 class WeightRules:
-    """Bounds of one weight, and the share of the way to new weights covered in one step."""
+    """Bounds of one weight, and the share of the way to new weights covered in one step.
+
+    ``least_t`` is the evidence from which weights are learnt and not equal, in standard errors; 0
+    learns always (`trading.ensemble.learned_weights`).
+    """
 
     least: float = 0.05
     most: float = 0.5
     step: float = 0.3
     prior_days: float = 20.0
+    least_t: float = 2.0
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.least < self.most <= 1.0:
@@ -44,6 +49,8 @@ class WeightRules:
                 f"ensemble: step = {self.step} must be in 0 to 1, prior_days = {self.prior_days}"
                 " above 0"
             )
+        if not self.least_t >= 0.0:
+            raise ParameterError(f"ensemble: least_t = {self.least_t} must be 0 or above")
 
 
 def member_score(returns: Sequence[float], prior_days: float) -> float:
@@ -65,10 +72,13 @@ def ensemble_weights(
     returns: Mapping[str, Sequence[float]],
     previous: Mapping[str, float] | None = None,
     rules: WeightRules | None = None,
+    *,
+    learned: bool = True,
 ) -> dict[str, float]:
     """Return the weight of each member, sorted by name; without members there are none.
 
-    Weights add up to 1, in proportion to :func:`member_score`, or equal while no member scores.
+    Weights add up to 1, in proportion to :func:`member_score`, or equal while no member scores or
+    where they are not ``learned``.
     Each weight is within the bounds (unless too few or too many members could not add up to 1) and
     moves ``rules.step`` of the way from its ``previous`` value; a new member starts at 0.
     """
@@ -77,7 +87,7 @@ def ensemble_weights(
     if not names:
         return {}
     scores = {name: member_score(returns[name], chosen.prior_days) for name in names}
-    if not any(scores.values()):
+    if not learned or not any(scores.values()):
         scores = dict.fromkeys(names, 1.0)
     wanted = _within_bounds(scores, chosen)
     if not previous:

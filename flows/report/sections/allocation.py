@@ -1,18 +1,59 @@
-"""The ensemble section: weights by regime, and the regime of each symbol."""
+"""The ensemble section: weights by regime and night, and the regime of each symbol."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from flows.report import formats
 from flows.report.language import tr
 from flows.report.tables import counted, joined
 from flows.report.views import MUTED, WARN, AllocationView, Cell, TableView
-from lake.releases import Ensemble
+from lake.releases import Ensemble, WeightChoice, read_ensemble
+from lake.releases.reader import list_releases, read_release
+from lake.store import Lake
 from trading.ensemble.regimes import LABELS
 from trading.ensemble.weights import regime_weights
+from trading.errors import ReleaseRefused
+
+NIGHTS = 14
+"""Releases whose weights are shown."""
+COLUMNS = 8
+"""Members whose weights are shown."""
 
 
-def allocation_view(ensemble: Ensemble | None) -> AllocationView:
-    """Return the weights and regimes of a release."""
+@dataclass(frozen=True, slots=True)
+class PastWeights:
+    """The weights of one release, by member, and why they were learnt or equal."""
+
+    as_of: datetime
+    weights: Mapping[str, float]
+    choice: WeightChoice | None
+
+
+def past_weights(lake: Lake, as_of: datetime) -> tuple[PastWeights, ...]:
+    """Return the weights of the last releases up to ``as_of``, the newest first, one a moment."""
+    found: dict[datetime, PastWeights] = {}
+    for summary in reversed(list_releases(lake.published)):
+        if summary.problem or summary.as_of is None or summary.as_of > as_of:
+            continue
+        if summary.as_of in found:
+            continue
+        try:
+            ensemble = read_ensemble(read_release(lake.published, summary.release_id))
+        except ReleaseRefused:  # pruned, or damaged: the report can do without it
+            continue
+        if ensemble is not None:
+            known = PastWeights(summary.as_of, ensemble.weights, ensemble.choice)
+            found[summary.as_of] = known
+        if len(found) == NIGHTS:
+            break
+    return tuple(found[moment] for moment in sorted(found, reverse=True))
+
+
+def allocation_view(ensemble: Ensemble | None, past: Sequence[PastWeights] = ()) -> AllocationView:
+    """Return the weights and regimes of a release, and the ``past`` weights of its members."""
     if ensemble is None:
         return AllocationView(tr("The release does not say how its strategies share the account."))
     pauses = [
@@ -32,7 +73,66 @@ def allocation_view(ensemble: Ensemble | None) -> AllocationView:
     )
     if pauses:
         lead += tr(" No entries for {names}.", names=joined(pauses))
-    return AllocationView(lead, weight_grid(ensemble), regime_grid(ensemble))
+    if ensemble.choice is not None:
+        lead += " " + choice_text(ensemble.choice)
+    return AllocationView(
+        lead, weight_grid(ensemble), regime_grid(ensemble), history_grid(ensemble, past)
+    )
+
+
+def choice_text(choice: WeightChoice) -> str:
+    """Say why weights are learnt or equal."""
+    facts = {
+        "days": formats.whole(choice.days),
+        "gain": formats.percent(choice.gain, 3),
+        "t_value": formats.decimal(choice.t_value, 1),
+        "least_t": f"{choice.least_t:g}",
+    }
+    if choice.learned:
+        return tr(
+            "Weights are learnt: on {days} out-of-sample days that earned {gain} a day more than "
+            "equal weights ({t_value} standard errors).",
+            **facts,
+        )
+    return tr(
+        "Weights are equal: on {days} out-of-sample days learning them earned {gain} a day more "
+        "({t_value} standard errors; {least_t} are needed).",
+        **facts,
+    )
+
+
+def history_grid(ensemble: Ensemble, past: Sequence[PastWeights]) -> TableView | None:
+    """Return one row per release, one column for each of the members that weigh most."""
+    if not past:
+        return None
+    names = sorted(ensemble.weights, key=lambda name: (-ensemble.weights[name], name))[:COLUMNS]
+    rows = tuple(
+        (
+            Cell(formats.moment(one.as_of)),
+            Cell(_kind(one.choice)),
+            *(
+                Cell(formats.percent(one.weights[name]) if name in one.weights else formats.NONE)
+                for name in names
+            ),
+        )
+        for one in past
+    )
+    titles = (
+        tr("{strategy} on {symbol}", strategy=name.partition("/")[0], symbol=name.partition("/")[2])
+        for name in names
+    )
+    caption = tr("Weights by release")
+    if len(ensemble.weights) > COLUMNS:
+        caption += tr(", the {count} largest", count=COLUMNS)
+    return TableView(
+        (tr("Release as of"), tr("Weights"), *titles), rows, frozenset({0, 1}), caption=caption
+    )
+
+
+def _kind(choice: WeightChoice | None) -> str:
+    if choice is None:
+        return formats.NONE
+    return tr("learnt") if choice.learned else tr("equal shares")
 
 
 def words(regime: str) -> str:

@@ -1,7 +1,8 @@
 """How the members of a release share the account: weights from out-of-sample days, by regime.
 
 Weights come from the stitched out-of-sample run of each search (`trading.ensemble.weights`); they
-are bounded, and smoothed from the release before. The regime map starts with the purpose of a
+are bounded, smoothed from the release before, and equal unless learning them would have helped on
+those days (`trading.ensemble.learned_weights`). The regime map starts with the purpose of a
 strategy (trends or reversals); a strategy whose own out-of-sample trades lost in a regime keeps
 half of its share there.
 """
@@ -25,6 +26,7 @@ from lake.releases.ensemble_file import (
     Ensemble,
     Member,
     SymbolRegime,
+    WeightChoice,
     member_name,
     read_ensemble,
 )
@@ -32,6 +34,7 @@ from lake.releases.reader import list_releases, read_release
 from lake.store import Lake
 from lake.tables import BARS, FOLDS, TRADES
 from trading.candles import DAY_MS, CandleColumns, Floats, Integers
+from trading.ensemble.learned_weights import weigh_days
 from trading.ensemble.regimes import LABELS, RegimeRules, label_candles, labels_at
 from trading.ensemble.weights import PAUSES, WeightRules, ensemble_weights, factor_of, member_score
 
@@ -41,8 +44,12 @@ RULES = WeightRules()
 
 @dataclass(frozen=True, slots=True)
 class OutOfSampleRun:
-    """The stitched out-of-sample run of one member; ``daily`` has one value per test day."""
+    """The stitched out-of-sample run of one member.
 
+    ``daily`` has one return per test day; ``days`` are those days, in UTC days since 1970.
+    """
+
+    days: Integers
     daily: Floats
     entry_times: Integers
     net_returns: Floats
@@ -60,7 +67,8 @@ def build_ensemble(
         for found in entries
     }
     returns = {name: run.daily.tolist() for name, run in runs.items()}
-    weights = ensemble_weights(returns, previous_weights(lake, as_of, set(runs)), RULES)
+    choice, before = choose_weights(runs), previous_weights(lake, as_of, set(runs))
+    weights = ensemble_weights(returns, before, RULES, learned=choice.learned)
     rules = RegimeRules()
     places = {(found.entry.venue, found.entry.symbol) for found in entries}
     bars = {symbol: bars_of(lake, venue, symbol, as_of) for venue, symbol in sorted(places)}
@@ -80,6 +88,7 @@ def build_ensemble(
         factors=factors_of(entries, runs, bars, labels),
         pauses=dict(PAUSES),
         regimes={symbol: last_regime(own, labels[symbol]) for symbol, own in bars.items()},
+        choice=choice,
     )
     read = [
         ref
@@ -108,7 +117,17 @@ def out_of_sample(lake: Lake, found: OptimizeEntry, as_of: datetime) -> OutOfSam
     if len(days):
         places = np.clip(np.searchsorted(days, left // DAY_MS), 0, len(days) - 1)
         np.multiply.at(growth, places, 1.0 + net)
-    return OutOfSampleRun(growth - 1.0, entered, net)
+    return OutOfSampleRun(days, growth - 1.0, entered, net)
+
+
+def choose_weights(runs: Mapping[str, OutOfSampleRun]) -> WeightChoice:
+    """Return whether learnt weights helped on the test days; a member earns 0 on untested ones."""
+    days = sorted({int(day) for run in runs.values() for day in run.days})
+    returns = {}
+    for name, run in sorted(runs.items()):
+        own = dict(zip(run.days.tolist(), run.daily.tolist(), strict=True))
+        returns[name] = [own.get(day, 0.0) for day in days]
+    return WeightChoice(**asdict(weigh_days(returns, RULES).evidence), least_t=RULES.least_t)
 
 
 def previous_weights(lake: Lake, as_of: datetime, members: set[str]) -> Mapping[str, float] | None:

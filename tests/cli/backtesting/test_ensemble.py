@@ -78,7 +78,8 @@ def test_a_search_weighs_the_members_for_every_combination(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "out.json"
-    common = (*ENSEMBLE, "--candles", str(candles), "--json", str(out), "--set", THREE)
+    learnt = ("--set", THREE, "--set", "least_t=0")
+    common = (*ENSEMBLE, "--candles", str(candles), "--json", str(out), *learnt)
     grid = ("--grid", "most=0.4:0.8:0.4", "--grid", "min_adx=20,90")
     assert run(monkeypatch, "search", *common, *grid) == 0
     results = json.loads(out.read_text())["results"]

@@ -48,7 +48,23 @@ def write_causes(ledger: Ledger) -> tuple[str, str]:
         reason="entered: close above target",
         overrides={"stop_loss": (0.02, 0.03)},
     )
-    intent = make(EventType.ORDER_INTENT, symbol=BTCUSDT, cause=signal.id)
+    intent = make(
+        EventType.ORDER_INTENT,
+        symbol=BTCUSDT,
+        cause=signal.id,
+        risk_taken=0.001,
+        risk_wanted=None,
+        bound_by="ensemble",
+        allocation={
+            "weight": 0.4,
+            "learned": False,
+            "factor": 0.25,
+            "regime": "down_trend",
+            "candles": 3,
+            "interval": "1h",
+            "most": 0.1,
+        },
+    )
     for event in (candle, signal, intent):
         ledger.add_event(event)
     return signal.id, intent.id
@@ -135,6 +151,8 @@ def test_an_order_is_explained_back_to_its_candle_release_and_flow_run(tmp_path:
         "breakout entered: close above target",
         "settings: stop_loss 0.03, in the release 0.02",
         "candle BTCUSDT 1m from 2025-06-20 06:13:20: O 1.0 H 2.0 L 0.5 C 1.5 V 9.0",
+        "allocation: at most 10.0% of the equity: equal weight 40.0% × 0.25 in the regime"
+        " down_trend (3 candles of 1h)",
         "flow run nightly run-1",
         "✓ order id",
         "✓ release",

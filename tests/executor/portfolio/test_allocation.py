@@ -22,7 +22,7 @@ from lake.releases import (
     publish,
     read_current,
 )
-from lake.releases.ensemble_file import KIND, PATH, Ensemble, Member, SymbolRegime
+from lake.releases.ensemble_file import KIND, PATH, Ensemble, Member, SymbolRegime, WeightChoice
 from lake.releases.universe_file import ScannedSymbol
 from tests.executor.fakes import BTCUSDT, FakeVenue, executor_on, settled, signal
 from trading.candles import HOUR_MS, MINUTE_MS, Candle, CandleColumns
@@ -209,6 +209,34 @@ async def test_an_entry_stays_within_its_members_allocation(tmp_path: Path) -> N
     small = ensemble().model_copy(update={"factors": {"range": {BREAKOUT: 0.1}}})
     # 0.5 x 0.1 of 10,000 at 50,000.
     assert await entered(tmp_path / "b", small) == (["0.01"], [])
+
+
+async def test_the_intent_names_the_weight_factor_and_regime_behind_its_size(
+    tmp_path: Path,
+) -> None:
+    choice = WeightChoice(learned=True, days=30, gain=0.001, t_value=2.5, least_t=2.0)
+    made = ensemble().model_copy(
+        update={"factors": {"range": {BREAKOUT: 0.1}}, "choice": choice},
+    )
+    async with executor_on(tmp_path, FakeVenue()) as executor:
+        executor.signal_engine.swap([], allocator(made))
+        signal(executor)
+        await settled(executor)
+        executor.services.ledger.flush()
+        row = executor.services.ledger._db.execute(
+            "select data from events where data like '%risk_taken%' limit 1"
+        ).fetchone()
+    data = json.loads(row["data"])
+    assert data["bound_by"] == "ensemble"
+    assert data["allocation"] == {
+        "weight": 0.5,
+        "learned": True,
+        "factor": 0.1,
+        "regime": "range",
+        "candles": 10,
+        "interval": "1h",
+        "most": 0.05,
+    }
 
 
 async def test_an_entry_in_a_pause_is_refused_with_the_reason(tmp_path: Path) -> None:

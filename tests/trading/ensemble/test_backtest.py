@@ -20,7 +20,7 @@ from trading.simulation import Costs, backtest
 from trading.simulation.account.simulation import TradedStrategy
 from trading.strategies.registry import get_strategy
 
-RULES = WeightRules(least=0.2, most=0.8, step=0.5, prior_days=2.0)
+RULES = WeightRules(least=0.2, most=0.8, step=0.5, prior_days=2.0, least_t=0.0)
 CALM = [100.0 + 0.4 * (i * 7 % 5) for i in range(100)]
 CRASH = [96.0, 93.0, *[86.0] * 18]
 
@@ -143,7 +143,7 @@ def walked(candles: CandleColumns, *, compiled: bool = False):
             )
         )
     found = label_hours(candles, RegimeRules(), compiled=compiled)
-    allocation = allocate_ensemble(candles, histories, found, WeightRules(most=0.9))
+    allocation = allocate_ensemble(candles, histories, found, WeightRules(most=0.9, least_t=0.0))
     traded = [TradedStrategy(strategy, "BTCUSDT", settings) for strategy in strategies]
     account = run_account(
         traded,

@@ -15,6 +15,7 @@ from trading.candles import (
     CandleColumns,
 )
 from trading.ensemble.backtest import MemberHistory, allocate_ensemble, label_hours
+from trading.ensemble.learned_weights import weigh_days
 from trading.ensemble.regimes import RegimeDetector, RegimeRules, label_candles, labels_at
 from trading.ensemble.weights import (
     WeightRules,
@@ -70,6 +71,15 @@ def _weights() -> dict[str, Any]:
         "steep, tight": ensemble_weights(steep, None, tight),
         "two": ensemble_weights({"a": steep["a"], "b": steep["b"]}),
         "one": ensemble_weights({"a": []}),
+        "not learnt": ensemble_weights(results, first, learned=False),
+        "by day": [
+            weigh_days(
+                {k: v[:days] for k, v in results.items()}, WeightRules(least_t=least_t)
+            ).evidence
+            for days in (0, 1, 3, 19, 20, 30)
+            for least_t in (0.0, 0.5, 2.0)
+        ],
+        "last day": weigh_days(results, WeightRules(least_t=0.1)).weights[-1],
         "none": ensemble_weights({}),
         "factors": [
             factor_of(name, regime, seen)
@@ -96,6 +106,7 @@ def _weights() -> dict[str, Any]:
                 (0.5, 0.5),
                 (0.0, 1.1),
                 (0.1, 0.5, 0.0),
+                (0.1, 0.5, 0.5, 1.0, -0.1),
                 (0.1, 0.5, 1.1),
                 (0.1, 0.5, 0.5, 0.0),
             )
@@ -142,7 +153,7 @@ def _allocation() -> dict[str, Any]:
         members.append(MemberHistory(name, daily(n, 0.002, days), times, times + HOUR_MS, nets))
     rules = RegimeRules(crash_fall=0.01, crash_atrs=1.0, spike=1.5)
     hours = label_hours(candles, rules, compiled=False)
-    given = allocate_ensemble(candles, members, hours, WeightRules(step=0.5))
+    given = allocate_ensemble(candles, members, hours, WeightRules(step=0.5, least_t=0.0))
     return {
         "labels": hours.labels,
         "lasted": hours.lasted,

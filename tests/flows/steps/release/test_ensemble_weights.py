@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from flows.report.sections.allocation import allocation_view
-from flows.steps.release.ensemble_weights import build_ensemble
+from flows.report.sections.allocation import allocation_view, past_weights
+from flows.steps.release.ensemble_weights import build_ensemble, choose_weights, out_of_sample
 from flows.steps.release.publish import publish
 from flows.steps.search.optimize import OptimizeEntry
 from lake.releases import (
@@ -21,6 +21,7 @@ from lake.releases import (
     FlowRun,
     NewFile,
     StrategyEntry,
+    member_name,
     read_ensemble,
     read_release,
 )
@@ -31,8 +32,9 @@ from lake.store import Lake
 from lake.tables import BARS, FOLDS, TRADES
 from tests.flows.sample import AS_OF
 from trading.candles import HOUR_MS, CandleColumns
+from trading.ensemble.learned_weights import weigh_days
 from trading.ensemble.regimes import labels_at
-from trading.ensemble.weights import ENOUGH
+from trading.ensemble.weights import ENOUGH, WeightRules, ensemble_weights
 from trading.errors import ReleaseRefused
 
 DAY = timedelta(days=1)
@@ -69,13 +71,13 @@ def bars(lake: Lake, symbol: str, crash: bool) -> None:
 def searched(
     lake: Lake, strategy: str, symbol: str, nets: list[float], as_of: datetime = AS_OF
 ) -> OptimizeEntry:
-    """Return a search whose out-of-sample run made one trade a day for ten days, at noon."""
+    """Return a search whose out-of-sample run made one trade a day, at noon, until yesterday."""
     run = f"{strategy}-{symbol}-{as_of:%d}"
-    first = AS_OF - 11 * DAY
+    first = AS_OF - (len(nets) + 1) * DAY
     subject = {"as_of": as_of, "strategy": strategy, "symbol": symbol}
     fold = {
         **subject, "fold": 0, "params": "{}", "train_from": START, "train_to": first,
-        "test_from": first, "test_to": first + 10 * DAY,
+        "test_from": first, "test_to": first + len(nets) * DAY,
     }  # fmt: skip
     trades = [
         {**subject, "sample": sample, "entry_time": first + n * DAY + 12 * HOUR,
@@ -106,19 +108,71 @@ def ensemble_of(lake: Lake, *entries: OptimizeEntry, as_of: datetime = AS_OF) ->
     return Ensemble.model_validate_json(build_ensemble(lake, as_of, entries)[0].data)
 
 
+def one_good_of_three(lake: Lake, times: int) -> list[OptimizeEntry]:
+    return [
+        searched(lake, "breakout", "BTCUSDT", GOOD * times),
+        searched(lake, "rsi_bollinger", "BTCUSDT", BAD * times),
+        searched(lake, "rsi_bollinger", "ETHUSDT", BAD * times),
+    ]
+
+
 def test_weights_follow_the_out_of_sample_days_within_bounds(lake: Lake) -> None:
-    found = ensemble_of(
-        lake,
-        searched(lake, "breakout", "BTCUSDT", GOOD),
-        searched(lake, "rsi_bollinger", "BTCUSDT", BAD),
-        searched(lake, "rsi_bollinger", "ETHUSDT", BAD),
-    )
+    found = ensemble_of(lake, *one_good_of_three(lake, 2))
     assert found.weights == pytest.approx(
         {"breakout/BTCUSDT": 0.5, "rsi_bollinger/BTCUSDT": 0.25, "rsi_bollinger/ETHUSDT": 0.25}
     )
+    assert found.choice is not None
+    assert found.choice.learned
+    assert found.choice.t_value >= found.choice.least_t
     member = found.members["breakout/BTCUSDT"]
-    assert (member.days, member.trades) == (10, 10)
+    assert (member.days, member.trades) == (20, 20)
     assert member.score > 0
+    assert "Weights are learnt: on 20 out-of-sample days" in allocation_view(found).lead
+
+
+def test_weights_are_equal_until_the_days_show_that_learning_helps(lake: Lake) -> None:
+    found = ensemble_of(lake, *one_good_of_three(lake, 1))
+    assert set(found.weights.values()) == {1 / 3}
+    assert found.choice is not None
+    assert (found.choice.learned, found.choice.days) == (False, 10)
+    assert found.choice.gain > 0
+    assert found.members["breakout/BTCUSDT"].score > 0
+    assert "Weights are equal: on 10 out-of-sample days" in allocation_view(found).lead
+
+
+def test_the_release_weighs_as_the_backtest_does(lake: Lake) -> None:
+    entries = one_good_of_three(lake, 2)
+    runs = {
+        member_name(found.entry.strategy, found.entry.symbol): out_of_sample(lake, found, AS_OF)
+        for found in entries
+    }
+    returns = {name: run.daily.tolist() for name, run in runs.items()}
+    walked = weigh_days({name: [*own, 0.0] for name, own in returns.items()}, WeightRules())
+    choice = choose_weights(runs)
+    before = weigh_days(returns, WeightRules())
+    assert choice.model_dump(exclude={"least_t"}) == asdict(before.evidence)
+    tonight = ensemble_weights(returns, before.weights[-1], learned=choice.learned)
+    assert walked.weights[-1] == pytest.approx(tonight)
+
+
+def test_the_report_shows_the_weights_of_the_releases_before(lake: Lake) -> None:
+    for day, times in ((AS_OF - DAY, 1), (AS_OF, 2)):
+        made = [searched(lake, *where, nets, day) for where, nets in (
+            (("breakout", "BTCUSDT"), GOOD * times),
+            (("rsi_bollinger", "BTCUSDT"), BAD * times),
+            (("rsi_bollinger", "ETHUSDT"), BAD * times),
+        )]  # fmt: skip
+        publish(lake, as_of=day, now=day, entries=made, trained=(), left_out=(), flow_run=RUN)
+    past = past_weights(lake, AS_OF)
+    assert [one.as_of for one in past] == [AS_OF, AS_OF - DAY]
+    assert past == (past[0], *past_weights(lake, AS_OF - HOUR))
+    found = ensemble_of(lake, *made)
+    history = allocation_view(found, past).history
+    assert history is not None
+    assert history.head[2] == "breakout on BTCUSDT"
+    shown = [[cell.text for cell in row[1:3]] for row in history.rows]
+    # 30 % of the way from a third to a half.
+    assert shown == [["learnt", "38.33 %"], ["equal shares", "33.33 %"]]
 
 
 def test_weights_move_part_of_the_way_from_the_release_before(lake: Lake) -> None:
