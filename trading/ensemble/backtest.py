@@ -2,8 +2,8 @@
 
 The weights and the regime factors of a UTC day come from the members' own trades that ended before
 the day began; weights are equal until these days show that learning them helps, and smoothed from
-the day before. The regime of a candle is that of the last
-hour that had closed when the candle closed. Nothing later is read.
+the day before. The regime of a candle is that of the last hour that had closed when the candle
+closed. Nothing later is read.
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ def build_report(
     default ``<lake>/reports/<release_id>.html``. ``unusable`` are files that the run could not use,
     with the reason. A summary of the last ``days`` lies beside it, unless ``out`` is given, with
     the ending ``.txt``; a report of more than one day shows the ledger of these days alone, and is
-    by default ``week-2026-W48.html``. ``chosen`` is the language and the
-    clock of page and summary. Raises `ReleaseRefused` for an unknown or damaged release.
+    by default ``week-2026-W48.html``. ``chosen`` is the language and the clock of page and summary.
+    Raises `ReleaseRefused` for an unknown or damaged release.
     """
     data = read_report_data(lake, as_of, release_id)
     path = out or lake.root / "reports" / f"{file_stem(data, days)}.html"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import tracemalloc
 import zipfile
 from contextlib import suppress
 
@@ -54,3 +55,21 @@ def test_a_cut_archive_is_refused(seed: int) -> None:
     data = archive()
     with pytest.raises(DataError, match="the ZIP is damaged"):
         read_archive(data[: random.Random(seed).randrange(len(data))])
+
+
+def test_a_file_that_unpacks_to_more_than_its_header_says_is_refused_before_it_is_unpacked() -> (
+    None
+):
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("BTCUSDT-1m-2023-11.csv", b"0" * 200_000_000)
+    data = bytearray(target.getvalue())
+    directory = data.index(b"PK\x01\x02")
+    data[directory + 24 : directory + 28] = (1_000).to_bytes(4, "little")
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="the ZIP is damaged"):
+            read_archive(bytes(data))
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()

@@ -70,17 +70,20 @@ def test_only_the_newest_swings_are_kept():
     assert kept == [158.0, 177.0, 156.0, 175.0, 154.0, 173.0, 152.0, 171.0, 150.0]
 
 
-def anchored(candles, term):
-    """Return what the older zig-zag confirms at each row, with its newest swings."""
+def walked(candles, term):
+    """Yield what the older zig-zag confirms at each row, and its newest swings."""
     state, atr = [0.0] * anchored_size(), [0.0] * atr_size()
-    found = []
     for row in range(len(candles)):
         c = candles.candle(row)
         distance = 3.0 * atr_step(atr, 0, 14, c.high, c.low, c.close)
         kind = anchored_step(state, 0, term, distance, bar_of(c, MINUTE_MS))
         at = anchored_at(state, 0) + SWINGS
-        found.append((kind, *(round(p, 9) for p in state[at : at + 6])))
-    return found
+        yield kind, state[at : at + 6]
+
+
+def anchored(candles, term):
+    """Return the walk with its prices rounded."""
+    return [(kind, *(round(p, 9) for p in swings)) for kind, swings in walked(candles, term)]
 
 
 def test_an_anchored_zigzag_does_not_depend_on_the_start_of_the_history(bitcoin):
@@ -112,12 +115,5 @@ def test_an_anchored_zigzag_restarts_alike_at_any_price(bitcoin):
 
 def confirmed(candles, term):
     """(row, kind, price) of what the older zig-zag confirms."""
-    state, atr = [0.0] * anchored_size(), [0.0] * atr_size()
-    found = []
-    for row in range(len(candles)):
-        c = candles.candle(row)
-        distance = 3.0 * atr_step(atr, 0, 14, c.high, c.low, c.close)
-        kind = anchored_step(state, 0, term, distance, bar_of(c, MINUTE_MS))
-        if kind:
-            found.append((row, kind, state[anchored_at(state, 0) + SWINGS]))
-    return found
+    rows = enumerate(walked(candles, term))
+    return [(row, kind, swings[0]) for row, (kind, swings) in rows if kind]
