@@ -86,8 +86,10 @@ def ensemble_weights(
     names = sorted(returns)
     if not names:
         return {}
-    scores = {name: member_score(returns[name], chosen.prior_days) for name in names}
-    if not learned or not any(scores.values()):
+    scores: dict[str, float] = {}
+    if learned:
+        scores = {name: member_score(returns[name], chosen.prior_days) for name in names}
+    if not any(scores.values()):
         scores = dict.fromkeys(names, 1.0)
     wanted = _within_bounds(scores, chosen)
     if not previous:
