@@ -95,8 +95,8 @@ def choice_text(choice: WeightChoice) -> str:
             **facts,
         )
     return tr(
-        "Weights are equal: on {days} out-of-sample days learning them earned {gain} a day more "
-        "({t_value} standard errors; {least_t} are needed).",
+        "Weights are equal: on {days} out-of-sample days the difference of learnt ones was {gain} "
+        "a day ({t_value} standard errors; {least_t} are needed).",
         **facts,
     )
 
