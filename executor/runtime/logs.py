@@ -13,6 +13,7 @@ import orjson
 from executor.runtime.masking import Masker
 
 KEEP_DAYS = 7
+ROTATED = "midnight"
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -41,7 +42,7 @@ def setup(path: Path, masker: Masker, *, level: int = logging.INFO) -> logging.H
     """Send the executor's log to ``path``; the caller closes the returned handler."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.handlers.TimedRotatingFileHandler(
-        path, when="midnight", backupCount=KEEP_DAYS, utc=True, encoding="utf-8"
+        path, when=ROTATED, backupCount=KEEP_DAYS, utc=True, encoding="utf-8"
     )
     handler.setFormatter(JsonLines(masker))
     root = logging.getLogger("executor")

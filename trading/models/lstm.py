@@ -61,7 +61,7 @@ class LstmForecast:
 
         device = _device()
         network = _Network.of(self.settings, self.weights).to(device).eval()
-        windows = _windows(self._scaled(values), self.settings.window)
+        windows = _windows(self.scaled(values), self.settings.window)
         with torch.no_grad():
             parts = [
                 network(torch.from_numpy(windows[at : at + 4_096].copy()).to(device)).cpu().numpy()
@@ -70,7 +70,8 @@ class LstmForecast:
         scaled = np.concatenate(parts).astype(np.float64)[: len(values) - self.settings.window]
         return np.asarray(self.low + scaled * (self.high - self.low))
 
-    def _scaled(self, values: Floats) -> Any:
+    def scaled(self, values: Floats) -> Any:
+        """Return ``values`` with 0 and 1 for the ends of the training."""
         return ((values - self.low) / (self.high - self.low)).astype(np.float32)
 
     def to_bytes(self) -> bytes:
