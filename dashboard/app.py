@@ -23,7 +23,7 @@ from dashboard.access.password import matches
 from dashboard.access.sessions import LONGEST_S, LoginSession, Sessions, same
 from dashboard.access.throttle import NAME as THROTTLE_FILE
 from dashboard.access.throttle import Throttle
-from dashboard.controls import ACTIONS, RELOAD, SettingsReader, perform
+from dashboard.controls import ACTIONS, CHANGE_WORD, RELOAD, SettingsReader, perform
 from dashboard.flow_runs import flow_runs, run_link
 from dashboard.live import LiveState
 from dashboard.release_watch import find_report
@@ -109,6 +109,7 @@ class Dashboard:
             session: LoginSession = request.scope["session"]
             values |= await self._live.controllable()
             values |= {"actions": ACTIONS, "reload": RELOAD, "notice": session.notice}
+            values["change_word"] = CHANGE_WORD
             values["hot"] = await self._hot.read()
             session.notice = None
         return self._html(f"{page or 'now'}.html.j2", settings=self._settings, **values)

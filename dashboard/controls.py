@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard.executor_feed import Control
@@ -55,6 +55,8 @@ RELOAD = OperatorAction(
     "Read the settings file again: what can change without a restart is taken over, or the whole"
     " file is refused with the reason.",
 )
+CHANGE_WORD = "CHANGE"
+"""What must be typed before a setting changes: it may widen a limit."""
 WITHIN_S = 3.0
 """How long the page with the controls waits for the settings: its reader may be in a hurry."""
 BY_COMMAND = {action.command: action for action in (*ACTIONS, RELOAD)}
@@ -87,6 +89,13 @@ def perform(control: Control | None, command: str, form: Mapping[str, str]) -> C
         arguments = {name: form.get(name, "") for name in ("strategy", "state")}
         if arguments["state"] not in ("on", "off") or not arguments["strategy"]:
             return CommandResult("bad", "Not done: choose a strategy, and on or off.")
+    elif command in ("set", "unset"):
+        given = ("setting", "value") if command == "set" else ("setting",)
+        arguments = {name: form.get(name, "").strip() for name in given}
+        if not all(arguments.values()):
+            return CommandResult("bad", "Not done: choose a setting and give its value.")
+        if typed.casefold() != CHANGE_WORD.casefold():
+            return CommandResult("bad", f"Not done: type {CHANGE_WORD} to confirm.")
     else:
         action = BY_COMMAND.get(command)
         if action is None:
@@ -120,7 +129,7 @@ def result_of(
             return CommandResult("warn", "Stopping: protective orders stay at the exchange.")
         case "sync":
             return CommandResult("good", "Compared with the exchange.")
-        case "reload":
+        case "reload" | "set" | "unset":
             changed = answer.get("changed") or {}
             said = "; ".join(f"{name} {old} → {new}" for name, (old, new) in changed.items())
             text = f"Taken over: {said}." if said else "The settings are as they were."
@@ -134,15 +143,32 @@ def result_of(
             )
 
 
-def settings_in_force(control: Control | None) -> dict[str, str]:
-    """Return the settings that a reload takes over; none where the executor does not say."""
+@dataclass(frozen=True, slots=True)
+class HotSettings:
+    """What can change without a restart; empty where the executor does not say."""
+
+    in_force: Mapping[str, str] = field(default_factory=dict)
+    """Each value by the dotted name of its setting."""
+    changed: Mapping[str, str] = field(default_factory=dict)
+    """Those that a command changed, which it can undo."""
+
+
+def settings_in_force(control: Control | None) -> HotSettings:
+    """Ask the executor for the settings that a reload takes over."""
     if control is None:
-        return {}
+        return HotSettings()
     try:
-        found = control("settings", {}).get("settings")
+        answer = control("settings", {})
     except NocturneError:
+        return HotSettings()
+    in_force, changed = (_texts(answer.get(name)) for name in ("settings", "changed"))
+    return HotSettings(in_force, changed)
+
+
+def _texts(found: object) -> dict[str, str]:
+    if not isinstance(found, dict):
         return {}
-    return dict(found) if isinstance(found, dict) else {}
+    return {str(name): str(text) for name, text in found.items()}
 
 
 class SettingsReader:
@@ -152,9 +178,9 @@ class SettingsReader:
         self._control = control
         # An executor that hangs holds this thread, and none of those that serve pages.
         self._thread = ThreadPoolExecutor(1, "settings")
-        self._reading: Future[dict[str, str]] | None = None
+        self._reading: Future[HotSettings] | None = None
 
-    async def read(self) -> dict[str, str]:
+    async def read(self) -> HotSettings:
         """Return the settings; none where the executor does not say them soon enough."""
         if self._reading is None or self._reading.done():
             self._reading = self._thread.submit(settings_in_force, self._control)
@@ -162,7 +188,7 @@ class SettingsReader:
             async with asyncio.timeout(WITHIN_S):
                 return await asyncio.shield(asyncio.wrap_future(self._reading))
         except TimeoutError:
-            return {}
+            return HotSettings()
 
     def close(self) -> None:
         """Read no more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,16 @@ from executor.operations.live_updates import LiveUpdates
 from executor.operations.metrics import MetricsServer
 from executor.operations.position_alerts import PositionAlerts
 from executor.operations.scheduler import Job, Scheduler
-from executor.operations.settings_reload import SettingsWatch, reload_settings
+from executor.operations.settings_reload import (
+    SettingsWatch,
+    reload_settings,
+    with_change,
+    without_change,
+)
 from executor.operations.status import Status
+from executor.risk.trading_state import BY_OPERATOR
 from executor.runtime.systemd import notify
-from executor.settings import Mode, load_settings, read_overrides
+from executor.settings import Mode, load_settings, read_changed, read_overrides
 from executor.venues.interface import Venue
 from executor.venues.retry import CONNECT_WITHIN_S, until_answered
 from lake.releases import Release
@@ -73,7 +79,9 @@ class App:
         self._summary = DailySummary(executor)
         port = settings.metrics.port
         self._metrics = MetricsServer(executor, self._status, port) if port is not None else None
-        commands = OperatorCommands(executor, self._status, self._stop.set, self.reload)
+        commands = OperatorCommands(
+            executor, self._status, self._stop.set, self.reload, self.change
+        )
         live = LiveUpdates(executor, self._status)
         self._control = ControlServer(settings.paths.state, commands.by_name, live.follow)
 
@@ -81,24 +89,37 @@ class App:
         """Begin the clean stop."""
         self._stop.set()
 
-    def reload(self, by: str) -> dict[str, Any]:
-        """Take the hot settings over from the file.
+    def change(self, name: str, text: str | None) -> dict[str, Any]:
+        """Change one hot setting, restarts included; without a text, undo its change."""
+        settings, file = self._services.settings, self._settings_file
+        try:
+            if text is None:
+                changed = without_change(settings, name)
+            else:
+                changed = with_change(settings, file, name, text)
+        except SettingsError as error:
+            return {"error": str(error)}
+        return self.reload(BY_OPERATOR, changed)
+
+    def reload(self, by: str, changed: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Take the hot settings over from the file, with what was changed by command.
 
         Parameters that those of the release do not allow are refused as the file is.
         """
-        if reason := self._not_allowed():
+        if reason := self._not_allowed(changed):
             self._services.emit(EventType.CONFIG_REFUSED, reason=reason, by=by)
             self._services.alerts.send("settings not reloaded", reason=reason)
             return {"error": reason}
-        answer = reload_settings(self._services, self._settings_file, by)
+        answer = reload_settings(self._services, self._settings_file, by, changed)
         if any(name.startswith("strategies.set") for name in answer.get("changed", ())):
             # New runners warm up beside the old ones and are swapped in between two events.
             self._services.spawn("strategies", self._x.rollout.renew())
         return answer
 
-    def _not_allowed(self) -> str:
+    def _not_allowed(self, changed: Mapping[str, str] | None) -> str:
         try:
-            self._x.rollout.check(load_settings(self._settings_file).strategies.set)
+            new = load_settings(self._settings_file, changed=changed)
+            self._x.rollout.check(new.strategies.set)
         except ParameterError as error:
             return f"settings [strategies]: {error}"
         except SettingsError:
@@ -146,7 +167,13 @@ class App:
         services.emit(EventType.SYSTEM_STARTED, mode=services.settings.mode.value)
         announce_unproven(services)
         announce_first_week(services, x.trading_state)
-        announce_overrides(services, read_overrides(self._settings_file))
+        announce_overrides(
+            services,
+            {
+                **read_changed(services.settings.paths.state),
+                **read_overrides(self._settings_file),
+            },
+        )
         # `nocturne why` starts from the ledger alone: it must find the releases and check the ids.
         services.ledger.set_meta("account", services.settings.account)
         services.ledger.set_meta("published", str(services.settings.paths.published.resolve()))

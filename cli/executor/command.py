@@ -161,6 +161,31 @@ def strategy(
     _command(settings, "strategy", strategy=name, state=state)
 
 
+@app.command("set")
+def set_(
+    name: str = typer.Argument(..., help="Setting that is hot, e.g. risk.daily_loss_limit."),
+    value: str = typer.Argument(..., help="Its new value."),
+    settings: Path = SETTINGS,
+) -> None:
+    """Change a setting of the running executor; it holds over restarts, until `unset`.
+
+    Example: nocturne executor set risk.daily_loss_limit 0.03 --settings config/settings.toml
+    """
+    _command(settings, "set", setting=name, value=value)
+
+
+@app.command()
+def unset(
+    name: str = typer.Argument(..., help="Setting that `set` changed, e.g. risk.max_concurrent."),
+    settings: Path = SETTINGS,
+) -> None:
+    """Undo a `set`: the value of the settings file holds again.
+
+    Example: nocturne executor unset risk.daily_loss_limit --settings config/settings.toml
+    """
+    _command(settings, "unset", setting=name)
+
+
 @app.command()
 def watch(settings: Path = SETTINGS) -> None:
     """Print the status once, then each event and change as a line of JSON, until Ctrl-C.
@@ -192,7 +217,8 @@ def _ask(settings: Path, name: str, **arguments: str) -> dict[str, Any]:
     from executor.operations.control_socket import call
     from executor.settings import load_settings
 
-    return call(load_settings(settings).paths.state, name, **arguments)
+    # A command reaches the executor whatever was changed by command.
+    return call(load_settings(settings, changed={}).paths.state, name, **arguments)
 
 
 def _command(settings: Path, name: str, **arguments: str) -> dict[str, Any]:

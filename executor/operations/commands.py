@@ -22,6 +22,7 @@ from executor.risk.trading_state import (
     strategy_is_off,
     switch_strategy,
 )
+from executor.settings import read_changed
 from executor.venues.faults import VenueFaultError
 from trading.errors import ParameterError, SettingsError
 from trading.strategies.registry import get_strategy
@@ -42,11 +43,13 @@ class OperatorCommands:
         status: Status,
         stop: Callable[[], None],
         reload: Callable[[str], dict[str, Any]],
+        change: Callable[[str, str | None], dict[str, Any]],
     ) -> None:
         self._x = executor
         self._status = status
         self._stop_run = stop
         self._reload_settings = reload
+        self._change_setting = change
 
     @property
     def by_name(self) -> dict[str, Command]:
@@ -64,6 +67,8 @@ class OperatorCommands:
             "sync": self._sync,
             "settings": self._settings,
             "reload": self._reload,
+            "set": self._set,
+            "unset": self._unset,
             "adopt": self._adopt,
             "reset-limits": self._reset_limits,
             "strategy": self._strategy,
@@ -80,8 +85,19 @@ class OperatorCommands:
         return {"status": "stopping"}
 
     async def _settings(self, _: Arguments) -> dict[str, Any]:
-        """The settings that a reload takes over, as they hold now."""
-        return {"settings": hot_settings(self._x.services.settings)}
+        """The settings that a reload takes over, as they hold now, and which a command changed."""
+        settings = self._x.services.settings
+        return {"settings": hot_settings(settings), "changed": read_changed(settings.paths.state)}
+
+    async def _set(self, arguments: Arguments) -> dict[str, Any]:
+        """Change one hot setting; it holds over restarts."""
+        return self._change_setting(
+            str(arguments.get("setting", "")), str(arguments.get("value", ""))
+        )
+
+    async def _unset(self, arguments: Arguments) -> dict[str, Any]:
+        """Undo the change of a setting: the settings file holds again."""
+        return self._change_setting(str(arguments.get("setting", "")), None)
 
     async def _reload(self, _: Arguments) -> dict[str, Any]:
         return self._reload_settings(BY_OPERATOR)

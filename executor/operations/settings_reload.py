@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fnmatch
+import json
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from executor.bus.events import EventType
 from executor.services import Services
-from executor.settings import Settings, load_settings
+from executor.settings import Settings, load_settings, read_changed, read_overrides, write_changed
 from trading.errors import SettingsError
 
 log = logging.getLogger(__name__)
@@ -31,16 +32,21 @@ SETTLE_MS = 200
 """An editor writes a file in several steps: they are one change."""
 
 
-def reload_settings(services: Services, file: Path, by: str) -> dict[str, Any]:
+def reload_settings(
+    services: Services, file: Path, by: str, changed: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Read the settings again and take the hot ones over, between two events.
 
+    ``changed`` replaces the settings that were changed by command, and is kept if it is taken over.
     A file that is not valid, or in which anything else has changed, is refused as a whole; the
     answer and the ledger have the reason.
     """
     try:
-        new = load_settings(file)
+        new = load_settings(file, changed=changed)
         changes = _changes(services.settings, new)
         _refuse_cold(changes)
+        if changed is not None:
+            write_changed(new.paths.state, changed)
     except SettingsError as error:
         return _refused(services, str(error), by)
     except Exception as error:
@@ -55,6 +61,37 @@ def reload_settings(services: Services, file: Path, by: str) -> dict[str, Any]:
         )
         log.info("settings changed: %s", changes)
     return {"changed": changes}
+
+
+def with_change(settings: Settings, file: Path, name: str, text: str) -> dict[str, str]:
+    """Return the settings changed by command, with one more.
+
+    Raises:
+        SettingsError: the name is not one of a hot setting, or the environment sets it.
+    """
+    if not _is_hot(name):
+        raise SettingsError(
+            f"{name!r} cannot change while the executor runs; change it in {file} and restart"
+        )
+    if name in read_overrides(file):
+        raise SettingsError(f"the environment or .env sets {name}, and wins; change it there")
+    now = _flat(settings.model_dump()).get(name)
+    if isinstance(now, tuple) and not text.lstrip().startswith("["):
+        text = json.dumps([part.strip() for part in text.split(",") if part.strip()])
+    return {**read_changed(settings.paths.state), name: text.strip()}
+
+
+def without_change(settings: Settings, name: str) -> dict[str, str]:
+    """Return the settings changed by command, without one.
+
+    Raises:
+        SettingsError: it was not changed by command.
+    """
+    changed = read_changed(settings.paths.state)
+    if name not in changed:
+        known = ", ".join(changed) or "none"
+        raise SettingsError(f"{name!r} was not changed by command; changed: {known}")
+    return {known: text for known, text in changed.items() if known != name}
 
 
 def hot_settings(settings: Settings) -> dict[str, str]:

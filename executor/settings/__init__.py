@@ -4,6 +4,7 @@ The TOML file holds everything except the keys. They come from the environment, 
 file of mode 600 beside the settings file.
 """
 
+from executor.settings.changed import read_changed, write_changed
 from executor.settings.files import load_settings
 from executor.settings.first_week import FirstWeek
 from executor.settings.keys import (
@@ -45,5 +46,7 @@ __all__ = [
     "load_settings",
     "load_addresses",
     "load_demo_key",
+    "read_changed",
     "read_overrides",
+    "write_changed",
 ]

@@ -32,7 +32,7 @@ def read_overrides(
     known = read_env(env_file) if env_file.exists() else {}
     known |= {k: v for k, v in (os.environ if environment is None else environment).items() if v}
     return {
-        name.removeprefix(PREFIX).replace(JOINT, ".").lower(): _value(text)
+        name.removeprefix(PREFIX).replace(JOINT, ".").lower(): value_of(text)
         for name, text in sorted(known.items())
         if name.startswith(PREFIX) and JOINT in name and not name.startswith(OTHERS)
     }
@@ -52,7 +52,8 @@ def apply_overrides(values: dict[str, Any], overrides: Mapping[str, Any]) -> dic
     return found
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
+    """Return what a text stands for: TOML, or else the text itself."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

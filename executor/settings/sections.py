@@ -272,15 +272,13 @@ class Settings(_Section):
     @model_validator(mode="before")
     @classmethod
     def _one_venue(cls, values: Any) -> Any:
-        """Read the one section ``[venue]`` of settings from before there were several."""
-        if not isinstance(values, dict) or not isinstance(values.get("venue"), dict):
-            return values
-        if "venues" in values:
+        if (
+            isinstance(values, dict)
+            and isinstance(values.get("venue"), dict)
+            and "venues" in values
+        ):
             raise ValueError("give [venues.NAME] sections, or one [venue], not both")
-        one = dict(values["venue"])
-        name = one.pop("name", DEFAULT_VENUE)
-        rest = {key: value for key, value in values.items() if key != "venue"}
-        return {**rest, "venues": {name: one}}
+        return named_venues(values) if isinstance(values, dict) else values
 
     @field_validator("venues")
     @classmethod
@@ -324,3 +322,13 @@ class Settings(_Section):
     def venue_of(self, symbol: InstrumentId) -> VenueSettings:
         """The settings of an instrument's venue."""
         return self.venues[venue_of(symbol)]
+
+
+def named_venues(values: dict[str, Any]) -> dict[str, Any]:
+    """Read the one section ``[venue]`` of settings from before there were several, by its name."""
+    if not isinstance(values.get("venue"), dict) or "venues" in values:
+        return values
+    one = dict(values["venue"])
+    name = one.pop("name", DEFAULT_VENUE)
+    rest = {key: value for key, value in values.items() if key != "venue"}
+    return {**rest, "venues": {name: one}}

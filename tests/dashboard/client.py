@@ -93,9 +93,12 @@ async def served(
 
     def control(command: str, arguments: Mapping[str, str]) -> dict[str, Any]:
         if command == "settings":
-            return {"settings": {"risk.daily_loss_limit": "0.06", "strategies.off": NASTY}}
+            return {
+                "settings": {"risk.daily_loss_limit": "0.06", "strategies.off": NASTY},
+                "changed": {"strategies.off": NASTY},
+            }
         sent.append((command, dict(arguments)))
-        if command == "reload":
+        if command in ("reload", "set", "unset"):
             return {"changed": {"risk.balance_share": ["0.10", "0.05"]}}
         return {"entries": False, "why": f"paused {NASTY}"}
 

@@ -195,6 +195,16 @@ def test_the_operator_pauses_resumes_flattens_and_stops_from_the_page(
             expect(notice).to_contain_text("Entries are off", timeout=DEADLINE_MS)
             _typed(page, "resume", "RESUME")
             expect(notice).to_contain_text("Entries are on", timeout=DEADLINE_MS)
+            page.select_option("select[name=setting]", "risk.max_concurrent")
+            page.fill("form[action='/control/set'] input[name=value]", "2")
+            _typed(page, "set", "CHANGE")
+            expect(notice).to_contain_text(
+                "Taken over: risk.max_concurrent 5 → 2.", timeout=DEADLINE_MS
+            )
+            _typed(page, "unset", "CHANGE")
+            expect(notice).to_contain_text(
+                "Taken over: risk.max_concurrent 2 → 5.", timeout=DEADLINE_MS
+            )
             _typed(page, "flatten", "FLATTEN")
             expect(notice).to_contain_text(
                 "Flat: the exchange shows no position", timeout=DEADLINE_MS

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from fastapi.routing import APIRoute, APIWebSocketRoute
 
-from dashboard.controls import result_of
+from dashboard.controls import HotSettings, result_of
 from tests.dashboard.client import PASSWORD, Client, served
 from tests.dashboard.ledgers import NASTY
 
@@ -180,6 +180,7 @@ async def test_the_outcome_is_shown_once_and_as_text(client: Client) -> None:
     ("command", "typed"),
     [
         *(("flatten", ""), ("flatten", "STOP"), ("stop", "flatten"), ("resume", "")),
+        *(("set", ""), ("set", "SET"), ("unset", ""), ("set", "CHANGE"), ("unset", "CHANGE")),
         *(("close", ""), ("close", "ETHUSDT"), ("freeze", ""), ("settings", ""), ("nonsense", "")),
     ],
 )
@@ -199,6 +200,8 @@ async def test_without_the_word_nothing_is_done(client: Client, command: str, ty
         ("close", "BTCUSDT", {"symbol": "BTCUSDT.binance_usdm"}),
         ("strategy", "", {"strategy": "breakout", "state": "off"}),
         ("reload", "", {}),
+        ("set", "change", {"setting": "risk.daily_loss_limit", "value": "0.03"}),
+        ("unset", "CHANGE", {"setting": "risk.daily_loss_limit"}),
     ],
 )
 async def test_with_the_word_the_command_goes_out_once(
@@ -228,15 +231,24 @@ async def test_a_reload_says_what_was_taken_over_and_the_page_what_holds_now(
     assert NASTY not in page
 
 
+async def test_a_changed_setting_can_be_undone_from_the_page(client: Client) -> None:
+    await client.token()
+    page = (await client.ask("GET", "/control"))[1]
+    undo = page.partition('action="/control/unset"')[2].partition("</form>")[0]
+    assert 'name="setting" value="strategies.off"' in undo
+    assert "Type <b>CHANGE</b>" in undo
+    assert NASTY not in page
+
+
 async def test_the_controls_do_not_wait_for_an_executor_that_hangs(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers, asked = threading.Event(), []
 
-    def hangs(control: object) -> dict[str, str]:
+    def hangs(control: object) -> HotSettings:
         asked.append(control)
         answers.wait()
-        return {"risk.balance_share": "0.10"}
+        return HotSettings({"risk.balance_share": "0.10"})
 
     monkeypatch.setattr("dashboard.controls.settings_in_force", hangs)
     monkeypatch.setattr("dashboard.controls.WITHIN_S", 0.02)

@@ -359,7 +359,7 @@ async def test_a_symbol_whose_leverage_cannot_be_set_is_not_entered(
 
 
 def operator(executor: Executor) -> OperatorCommands:
-    return OperatorCommands(executor, Status(executor), lambda: None, lambda _by: {})
+    return OperatorCommands(executor, Status(executor), lambda: None, lambda _by: {}, lambda *_: {})
 
 
 @pytest.mark.parametrize("mode", ["pause", "reduce", "freeze"])

@@ -31,7 +31,9 @@ from tests.executor.fakes import (
 
 async def command(executor: Executor, name: str, **arguments: str) -> dict[str, object]:
     """Run one command."""
-    commands = OperatorCommands(executor, Status(executor), lambda: None, lambda _by: {})
+    commands = OperatorCommands(
+        executor, Status(executor), lambda: None, lambda _by: {}, lambda *_: {}
+    )
     return await commands.by_name[name](arguments)
 
 
