@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from lake.ingest import freqtrade
+from lake.ingest import freqtrade, tradingview
 from lake.ingest.formats.columns import holds_candles, holds_funding, listed
 from lake.ingest.formats.frames import columns_of
 from lake.ingest.formats.scans import format_of
@@ -148,10 +148,14 @@ def _of_freqtrade(file: _Named, venue: str, ending: str) -> Source | UnusableFil
 
 
 def _table(file: _Named, venue: str, ending: str) -> Source | UnusableFile:
-    """A file of the user's own, such as ``BTCUSDT.csv`` or ``BTCUSDT-1m.feather``."""
+    """A file of the user's own, such as ``BTCUSDT-1m.feather``, or TradingView's."""
     path, name = file.path, file.name
     match = _OWN_NAME.fullmatch(path.name.removesuffix(ending))
     try:
+        chart = tradingview.parse(path.name.removesuffix(ending))
+        if chart is not None:
+            check_symbol(chart.symbol)
+            return Source(path, name, "candles", chart.venue, chart.symbol, chart.interval)
         symbol = check_symbol(match["symbol"] if match else path.name.removesuffix(ending))
         interval = (match["interval"] if match else None) or ""
         if interval:

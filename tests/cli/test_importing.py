@@ -157,6 +157,12 @@ OWN = {
     "krx/candles_1d/005930.csv": ("krx", "005930", "1d"),
     "usdm/BTCUSDT_250627.csv": ("binance_usdm", "BTCUSDT_250627", "1m"),
     "candles_1h/usdm/1000PEPEUSDT.parquet": ("binance_usdm", "1000PEPEUSDT", "1h"),
+    "BINANCE_BTCUSDT.P, 1_a1b2c.csv": ("binance_usdm", "BTCUSDT", "1m"),
+    "BINANCE_ETHUSDT, 60.csv": ("binance_spot", "ETHUSDT", "1h"),
+    "spot/BINANCE_BTCUSDTPERP, 5 (1).csv": ("binance_usdm", "BTCUSDT", "5m"),
+    "BINANCE_SOLUSDT.P, D.csv": ("binance_usdm", "SOLUSDT", "1d"),
+    "UPBIT_BTCKRW, 1D_09afe.csv": ("upbit", "KRW-BTC", "1d"),
+    "KRX_005930, 1D.csv": ("krx", "005930", "1d"),
 }
 STEPS = {"1m": 1, "5m": 5, "1h": 60, "1d": 1440}
 
@@ -176,6 +182,28 @@ def test_a_folder_of_own_files_is_imported_once(
     assert "200 rows of 1 file" in capsys.readouterr().out
     assert run(monkeypatch, *arguments) == 0
     assert "0 partitions written, 1 files unchanged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("BYBIT_BTCUSDT.P, 1.csv", "no venue for TradingView's exchange 'BYBIT'"),
+        ("BINANCE_BTCUSD.P, 1.csv", "coin-margined futures are not supported"),
+        ("BINANCE_BTCUSDT, 1M.csv", "candles of months are not imported"),
+    ],
+)
+def test_an_export_of_tradingview_that_has_no_place_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    words: str,
+) -> None:
+    save(tmp_path / "own" / name, candles())
+    lake = tmp_path / "lake"
+    assert run(monkeypatch, "folder", str(tmp_path / "own"), "--lake", str(lake)) == 1
+    assert words in capsys.readouterr().out
+    assert not lake.exists()
 
 
 def test_only_the_symbols_that_are_named_are_imported(

@@ -73,7 +73,10 @@ def roles_of(
             roles[role] = found[known][0]
         elif role in needed:
             known_as = KNOWN_FORMATS if needed[0] in CANDLES else ", ".join(needed)
-            raise DataError(f"it has no column '{role}'; give {known_as}; it has {listed(names)}")
+            hint = "; TradingView exports it where the chart shows Volume" * (role == "volume")
+            raise DataError(
+                f"it has no column '{role}'; give {known_as}; it has {listed(names)}{hint}"
+            )
     return roles
 
 

@@ -21,8 +21,12 @@ from lake.ingest.formats.columns import (
     NUMBERS,
     plain,
 )
+from lake.ingest.formats.zip_files import only_csv
 from trading.errors import DataError
 
+_MARKS = {b"PAR1": ".parquet", b"ARROW1": ".feather", b"PK\x03\x04": ".zip", b"\x1f\x8b": ".csv.gz"}
+"""What the first bytes of a file say of it, whatever it is called."""
+_SPREADSHEETS = (".xlsx", ".xls", ".ods")
 SUFFIXES = (".csv", ".csv.gz", ".feather", ".parquet", ".json", ".json.gz", ".jsonl")
 _SEPARATORS = (",", ";", "\t", "|")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
@@ -44,7 +48,7 @@ def scan(path: Path | bytes, *, numbers: bool = True) -> pl.LazyFrame:
     """Return the columns as they are in the file, or in the text of a CSV."""
     if isinstance(path, bytes):
         return _scan_csv(path, numbers=numbers)
-    kind = format_of(path)
+    kind = _kind_of(path)
     try:
         if kind == ".parquet":
             return _opened(pl.scan_parquet(path, glob=False, hive_partitioning=False))
@@ -58,14 +62,33 @@ def scan(path: Path | bytes, *, numbers: bool = True) -> pl.LazyFrame:
         if kind == ".jsonl":
             lines = path.read_bytes().splitlines()
             return _scan_json(b"[" + b",".join(line for line in lines if line.strip()) + b"]")
+        if kind == ".zip":
+            return _scan_csv(only_csv(path.read_bytes()), numbers=numbers)
         if kind == ".csv":
             return _scan_csv(path, numbers=numbers)
     except (pl.exceptions.PolarsError, OSError, EOFError, ValueError, zlib.error) as error:
         name = {".parquet": "Parquet", ".feather": "feather"}.get(kind, kind.split(".")[1].upper())
         raise DataError(f"it cannot be read as {name}: {first_line(error)}") from error
-    raise DataError(
-        f"'{path.suffix}' is not a format of candles; the known ones are {', '.join(SUFFIXES)}"
-    )
+    if path.suffix.lower() in _SPREADSHEETS:
+        raise DataError("it is a spreadsheet; save its sheet as .csv")
+    known = ", ".join((*SUFFIXES, ".zip"))
+    raise DataError(f"'{path.suffix}' is not a format of candles; the known ones are {known}")
+
+
+def _kind_of(path: Path) -> str:
+    """Return the ending by which a file is read: that of its content, or else that of its name.
+
+    A text with an unknown ending is read as a CSV; empty for what is none of them.
+    """
+    named, head = format_of(path), _head(path)
+    if path.suffix.lower() in _SPREADSHEETS:
+        return ""
+    found = next((kind for mark, kind in _MARKS.items() if head.startswith(mark)), "")
+    if found and not (found == ".csv.gz" and named.endswith(".gz")):
+        return found
+    if named or not head.strip():
+        return named
+    return ".csv" if _is_utf8(head) and b"\0" not in head else ""
 
 
 def _opened(lazy: pl.LazyFrame) -> pl.LazyFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,11 +144,26 @@ def saved(write: Callable[[pl.DataFrame, io.BytesIO], object], data: pl.DataFram
     return buffer.getvalue()
 
 
+def zipped(name: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, klines())
+    return buffer.getvalue()
+
+
 FILES: dict[str, tuple[str, bytes]] = {
     "Binance": ("x.csv", klines().encode()),
     "Binance with a header": ("x.csv", (HEADER + klines()).encode()),
     "Binance in microseconds": ("x.csv", klines(1_000).encode()),
     "Binance, gzipped": ("x.csv.gz", gzip.compress(klines().encode())),
+    "Binance's archive": ("BTCUSDT-1m-2025-01.zip", zipped("BTCUSDT-1m-2025-01.csv")),
+    "gzipped, named .csv": ("x.csv", gzip.compress(klines().encode())),
+    "zipped, named .csv": ("x.csv", zipped("y.csv")),
+    "Parquet, named .csv": ("x.csv", saved(pl.DataFrame.write_parquet, dated("date", "ns"))),
+    "feather, named .parquet": ("x.parquet", saved(pl.DataFrame.write_ipc, dated("date", "ns"))),
+    "an ending of tabs": ("x.tsv", klines(separator="\t").encode()),
+    "an ending of texts": ("x.txt", (HEADER + klines()).encode()),
+    "no ending": ("candles", klines().encode("utf-8")),
     "semicolons": ("x.csv", klines(separator=";").encode()),
     "tabs": ("x.csv", klines(separator="\t").encode()),
     "Windows lines": ("x.csv", (HEADER + klines()).replace("\n", "\r\n").encode()),
@@ -353,7 +369,15 @@ BAD = {
     "no gzip": ("x.csv.gz", b"plain text", "x.csv.gz cannot be read as CSV"),
     "HDF5": ("x.h5", b"\x89HDF", "'.h5' is not a format of candles; the known ones are .csv"),
     "no encoding": ("x.csv", b"time,open\n\xff\xfe\xff,1\n", "save it in UTF-8"),
-    "no volume": ("x.csv", frame().drop("volume").write_csv().encode(), "has no column 'volume'"),
+    "no volume": (
+        "x.csv",
+        frame().drop("volume").write_csv().encode(),
+        "has no column 'volume'; .*; TradingView exports it where the chart shows Volume",
+    ),
+    "a spreadsheet": ("x.xlsx", b"PK\x03\x04", "x.xlsx is a spreadsheet; save its sheet as .csv"),
+    "a picture": ("x.png", b"\x89PNG\r\n", "'.png' is not a format of candles"),
+    "bytes": ("x", b"candles\0\0\0", "'' is not a format of candles; the known ones are .csv"),
+    "a ZIP of two": ("x.zip", b"PK\x03\x04 and then nothing", "x.zip: the ZIP is damaged"),
     "two units": (
         "x.csv",
         klines().encode() + klines(1_000).encode(),
