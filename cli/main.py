@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -13,7 +12,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from cli import peer_words
-from trading.errors import NocturneError
+from trading.errors import NocturneError, did_you_mean
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("cli.setup.command", "Start a folder of your own: settings, keys, strategies."),
@@ -69,22 +68,29 @@ class LazyGroup(TyperGroup):
         """Find the command; for a name that is none, name the one that was meant."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
-            raise NocturneError(f"No such command '{name}'{_meant(name)}; see nocturne --help")
+            meant = self._meant(ctx, name)
+            raise NocturneError(f"No such command '{name}'{meant}; see nocturne --help")
         return super().resolve_command(ctx, args)
+
+    def _meant(self, ctx: Any, name: str) -> str:
+        """Return what was meant: freqtrade's word, a command of a group, or one spelt like it."""
+        if name in peer_words.COMMANDS:
+            return f" (here it is 'nocturne {peer_words.COMMANDS[name]}')"
+        groups = [(group, self.get_command(ctx, group)) for group in COMMANDS]
+        found = [
+            f"'nocturne {group} {name}'"
+            for group, command in groups
+            if isinstance(command, TyperGroup) and name in command.list_commands(ctx)
+        ]
+        if found:
+            return f" (here it is {' or '.join(found)})"
+        return did_you_mean(name, COMMANDS)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands without importing any of them."""
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
-
-
-def _meant(name: str) -> str:
-    """Return the command that was meant: freqtrade's word for it, or one spelt like it."""
-    if name in peer_words.COMMANDS:
-        return f" (here it is 'nocturne {peer_words.COMMANDS[name]}')"
-    near = difflib.get_close_matches(name, COMMANDS, n=1)
-    return f" (did you mean '{near[0]}'?)" if near else ""
 
 
 app = typer.Typer(

@@ -18,6 +18,8 @@ COMMANDS = {
     "plot-profit": "backtest --html FILE",
     "recursive-analysis": "probe warmup",
     "show-trades": "executor trades",
+    "status": "executor status",
+    "stop": "executor stop",
     "trade": "executor run",
     "webserver": "dashboard run",
 }

@@ -12,7 +12,7 @@ import pyarrow as pa
 from lake.releases.forecast_file import LAG
 from lake.releases.manifest import VALIDITY
 from lake.store import Lake
-from lake.tables import CANDLES, FORECASTS, RAW_FUNDING
+from lake.tables import CANDLES, FORECASTS, RAW_CANDLES, RAW_FUNDING
 from trading.candles import CandleColumns, Floats, Integers, interval_ms
 from trading.market.funding import FundingRates
 from trading.positions.forecasts import RETURN, USUAL, VOLATILITY
@@ -48,6 +48,16 @@ def load_candles(
     open_times = np.concatenate(times) if times else np.empty(0, np.int64)
     return CandleColumns.of(
         open_times, opens, highs, lows, closes, volumes, interval_ms=interval_ms(interval)
+    )
+
+
+def unchecked(lake: Lake, venue: str, symbol: str) -> str:
+    """Say that a symbol's candles were imported and not checked yet; empty if there are none."""
+    if not lake.partitions(RAW_CANDLES, venue=venue, symbol=symbol):
+        return ""
+    return (
+        f"lake {lake.root} has candles of {symbol} that no night has checked yet; run"
+        " `nocturne flow validate`, or the nightly"
     )
 
 

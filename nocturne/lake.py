@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from lake.catalog import query
-from lake.series import load_candles, load_funding, with_forecasts
+from lake.series import load_candles, load_funding, unchecked, with_forecasts
 from lake.store import Lake as _Store
 from lake.tables import BARS, FEATURES
 from nocturne.candles import Candles
@@ -47,7 +47,8 @@ class Lake:
         if len(found) == 0:
             known = self.sql("select distinct symbol from candles order by 1")["symbol"].to_list()
             raise DataError(
-                f"lake {self._store.root} has no candles of {symbol} on {venue} there;"
+                unchecked(self._store, venue, symbol) * (len(columns) == 0)
+                or f"lake {self._store.root} has no candles of {symbol} on {venue} there;"
                 f" it has {', '.join(known) or 'none'}"
             )
         return found

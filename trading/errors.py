@@ -17,6 +17,8 @@ is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class NocturneError(Exception):
     """Base of all errors whose message is meant for the user."""
@@ -48,3 +50,11 @@ class SettingsError(NocturneError):
 
 class VenueError(NocturneError):
     """The exchange refused what the command needs."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Name the one of ``known`` that is spelt like ``name``, for the middle of a sentence."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, list(known), 1)
+    return f" (did you mean '{close[0]}'?)" if close else ""

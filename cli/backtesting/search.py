@@ -288,12 +288,13 @@ def _check_twice(searched: list[str], fixed: dict[str, Value]) -> None:
 
 
 def _check_measure(option: str, name: str) -> None:
-    from trading.errors import ParameterError
+    from trading.errors import ParameterError, did_you_mean
     from trading.metrics import Metrics
 
     if name not in Metrics._fields:
         names = ", ".join(Metrics._fields)
-        raise ParameterError(f"{option} '{name}' is not a measure; measures are {names}")
+        meant = did_you_mean(name, Metrics._fields)
+        raise ParameterError(f"{option} '{name}' is not a measure{meant}; measures are {names}")
 
 
 def _best(results: SearchResults, sort: str) -> SearchResults:

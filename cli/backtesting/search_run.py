@@ -72,6 +72,7 @@ def check_method(method: str, market: MarketChoice) -> None:
 
 def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, str]:
     """Return the JSON document, the results by searched parameters, and their significance."""
+    request.market.refuse_none()
     begun = time.perf_counter()
     with LongRun(f"reading candles of {request.market.name}"):
         market = request.market.load(request.strategy, _read_for(request))

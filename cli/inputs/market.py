@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trading.errors import DataError, ParameterError
+from trading.errors import DataError, ParameterError, did_you_mean
 
 if TYPE_CHECKING:
     from trading.candles import CandleColumns
@@ -72,6 +72,13 @@ class MarketChoice:
             return self.candles.stem
         return self.symbol or ""
 
+    def refuse_none(self) -> None:
+        """Refuse a run without candles, before it says what it reads."""
+        if self.candles is None and self.symbol is None:
+            raise ParameterError(
+                "no candles are given; add --candles FILE, or --symbol SYMBOL to take the lake's"
+            )
+
     def file(self, what: str) -> Path:
         """Return the candle file of a run that takes nothing else; named ``what`` if refused."""
         if self.candles is None or self.since or self.until:
@@ -97,27 +104,27 @@ class MarketChoice:
             from cli.inputs.candle_files import read_candles
 
             return read_candles(self.candles), str(self.candles)
-        if self.symbol is None:
-            raise ParameterError(
-                "no candles are given; add --candles FILE, or --symbol SYMBOL to take the lake's"
-            )
-        return self._of_lake(self.symbol)
+        self.refuse_none()
+        return self._of_lake(self.symbol or "")
 
     def _of_lake(self, symbol: str) -> tuple[CandleColumns, str]:
         from cli.inputs.lake_choice import lake_root
         from flows.settings import load_settings
         from flows.steps.data.candles import load_traded_candles
+        from lake.series import unchecked
         from lake.store import Lake
         from lake.tables import VENUES
 
         if self.venue not in VENUES:
             known = ", ".join(VENUES)
-            raise ParameterError(f"the venue '{self.venue}' is not known; known are {known}")
+            meant = did_you_mean(self.venue, VENUES)
+            raise ParameterError(f"the venue '{self.venue}' is not known{meant}; known are {known}")
         root, hours = lake_root(self.lake), load_settings().trading_hours
         columns = load_traded_candles(Lake(root), hours, self.venue, symbol)
         if len(columns) == 0:
             raise DataError(
-                f"lake {root} has no candles of {symbol} on {self.venue}; see `nocturne sql"
+                unchecked(Lake(root), self.venue, symbol)
+                or f"lake {root} has no candles of {symbol} on {self.venue}; see `nocturne sql"
                 ' "select distinct venue, symbol from candles"`, or `nocturne download`'
             )
         return columns, f"{symbol} of lake {root}"

@@ -111,6 +111,7 @@ def run_strategy(
     strategy: Strategy, given: Mapping[str, Value], choice: MarketChoice, costs: Costs
 ) -> StrategyRun:
     """Read the market, choose the backend, simulate; a terminal shows that it works."""
+    choice.refuse_none()
     begun = time.perf_counter()
     with LongRun(f"reading candles of {choice.name}"):
         market = choice.load(strategy, given)

@@ -7,7 +7,6 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from flows.hosting import background, server_process
 from flows.hosting.declared import declared_flows
 from flows.pipeline import BODIES, Body, FlowResult
 from flows.settings import FILE_VARIABLE
-from trading.errors import ParameterError, SettingsError
+from trading.errors import ParameterError, SettingsError, did_you_mean
 
 _DRAIN_S = 10.0
 SERVERS = ("auto", "private", "none")
@@ -41,8 +40,7 @@ def launch(
     """
     if name not in BODIES and name not in declared_flows():
         known = list(dict.fromkeys((*BODIES, *declared_flows())))
-        close = get_close_matches(name, known, 1)
-        meant = f" (did you mean '{close[0]}'?)" if close else ""
+        meant = did_you_mean(name, known)
         raise ParameterError(f"there is no flow '{name}'{meant}; flows are {', '.join(known)}")
     with _environment({FILE_VARIABLE: str(settings.resolve())} if settings else {}):
         return _launch(name, make_request(arguments, flow=name), server, say or Console())

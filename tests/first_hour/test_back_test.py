@@ -72,6 +72,16 @@ def test_a_symbol_that_the_lake_lacks_names_the_next_step(folder: Path) -> None:
     assert len(said.errors.splitlines()) == 1
 
 
+def test_candles_that_were_imported_and_not_checked_name_the_next_step(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    market.minutes().write_parquet(tmp_path / "own" / "BTCUSDT.parquet")
+    assert piped(["import", "folder", "own"], tmp_path).status == 0
+    said = piped(["backtest", "--strategy", "breakout", "--symbol", "BTCUSDT"], tmp_path)
+    assert said.status == 2
+    assert "nocturne flow validate" in said.errors
+    assert len(said.errors.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -73,6 +73,11 @@ def test_the_list_of_strategies_is_also_json(tmp_path: Path) -> None:
         (["backtest", "--candels", "x"], "Possible options: --candles"),
         (["strategies", "show", "brekout"], "did you mean 'breakout'?"),
         (["executor", "positons"], "Did you mean 'positions'?"),
+        (["status"], "here it is 'nocturne executor status'"),
+        (["lookahead"], "here it is 'nocturne probe lookahead'"),
+        (["backtest", "--strategy", "breakout", "--set", "stop_los=0.1"], "mean 'stop_loss'?"),
+        (["search", "--strategy", "breakout", "--grid", "kk=1:2:1"], "has no parameter 'kk'"),
+        (["backtest", "--strategy", "breakout"], "add --candles FILE, or --symbol SYMBOL"),
     ],
 )
 def test_a_typing_error_names_what_was_meant(
@@ -93,6 +98,20 @@ def test_a_table_is_drawn_and_coloured_on_a_terminal_only(tmp_path: Path) -> Non
     assert max(len(line) for line in terminal.text.splitlines()) <= COLUMNS
     assert "take_profit" in terminal.text
     assert "take_profit" in pipe.text
+
+
+def test_a_long_summary_breaks_below_itself(tmp_path: Path) -> None:
+    piped(["strategies", "new", "my_rises"], tmp_path)
+    file = tmp_path / "strategies" / "my_rises.py"
+    text = file.read_text()
+    summary = re.search(r'summary = "(.*)"', text)
+    assert summary is not None
+    file.write_text(text.replace(summary[1], "A summary with very many words. " * 4))
+    said = at_terminal(["strategies", "list"], tmp_path)
+    assert said.status == 0
+    lines = said.text.splitlines()
+    assert max(len(line) for line in lines) <= COLUMNS
+    assert sum(line.startswith(" ") for line in lines) >= 1
 
 
 def test_completion_offers_commands_and_options(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import ClassVar
 
 from trading.candles import HOUR_MS, CandleColumns, interval_ms
-from trading.errors import ParameterError
+from trading.errors import ParameterError, did_you_mean
 from trading.jit.kernel import Buffer
 from trading.positions.exit_rules import Addition, ExitRules
 from trading.positions.liquidation import check_stops
@@ -94,8 +94,9 @@ class Strategy:
         """Return the declared parameter ``name``; an unknown name is a `ParameterError`."""
         if name in self._by_name:
             return self._by_name[name]
-        known = ", ".join(p.name for p in self.parameters)
-        raise ParameterError(f"{self.name} has no parameter '{name}'; it has {known}")
+        meant = did_you_mean(name, self._by_name)
+        known = ", ".join(self._by_name)
+        raise ParameterError(f"{self.name} has no parameter '{name}'{meant}; it has {known}")
 
     def learn(self, candles: CandleColumns, params: Mapping[str, Value]) -> dict[str, Value]:
         """Return parameters fitted on base candles, given the resolved others; none by default."""

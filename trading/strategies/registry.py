@@ -8,14 +8,13 @@ A module ``technical/<name>.py`` holds the strategy ``<name>``, and so does one 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from traceback import extract_tb
 from types import ModuleType
 
-from trading.errors import ParameterError
+from trading.errors import ParameterError, did_you_mean
 from trading.strategies import own
 from trading.strategies.base import Strategy
 
@@ -123,15 +122,12 @@ def get_strategy(name: str) -> Strategy:
     if name in _modules():
         return _built_in(name)
     if name not in _others():
+        known = strategy_names()
         raise ParameterError(
-            f"strategy '{name}' is not known{_meant(name)}; known are {', '.join(strategy_names())}"
+            f"strategy '{name}' is not known{did_you_mean(name, known)};"
+            f" known are {', '.join(known)}"
         )
     return _others()[name]
-
-
-def _meant(name: str) -> str:
-    close = get_close_matches(name, strategy_names(), 1)
-    return f" (did you mean '{close[0]}'?)" if close else ""
 
 
 def load_strategy(reference: str) -> Strategy:
