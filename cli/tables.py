@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Collection, Sequence
 from io import StringIO
 
@@ -34,6 +36,22 @@ def text_table(
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def hanging(text: str, indent: int) -> str:
+    """Break each line that a terminal cannot show, further lines ``indent`` deep; else keep it."""
+    if not sys.stdout.isatty():
+        return text
+    width = max(shutil.get_terminal_size().columns, 2 * indent)
+    further = " " * indent
+    return "\n".join(
+        textwrap.fill(
+            line, width, subsequent_indent=further, break_on_hyphens=False, drop_whitespace=True
+        )
+        if len(line) > width
+        else line
+        for line in text.split("\n")
+    )
 
 
 def _drawn(header: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int]) -> str:

@@ -68,7 +68,10 @@ def run_checks(settings_file: Path) -> Iterator[CheckLine]:
     for name, check in LOCAL.items():
         yield guarded(name, check, settings, settings_file)
     for name in settings.venues:
-        yield clock_line(name, settings)
+        clock = clock_line(name, settings)
+        yield clock
+        if clock.remedy == PAPER_REMEDY:
+            continue
         if keys is not None:
             yield from asyncio.run(venue_lines(name, settings, keys))
     yield prefect_line()
@@ -208,6 +211,7 @@ REMEDIES = {
     "executor": "run `nocturne executor run`, or `nocturne executor health` for its checks",
     "dashboard": "run `nocturne dashboard password`",
 }
+PAPER_REMEDY = "run `nocturne paper start --symbols BTCUSDT`"
 MOST_TEXT = 300
 """Characters of a foreign answer that are shown."""
 
@@ -224,9 +228,9 @@ def clock_line(venue: str, settings: Settings) -> CheckLine:
         said = error.headers.get("Date")
     except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)
-        return CheckLine(
-            name, "wrong", f"{url} cannot be reached ({reason})", "look at the network and the URL"
-        )
+        paper = settings.mode is Mode.PAPER and isinstance(reason, ConnectionRefusedError)
+        remedy = PAPER_REMEDY if paper else "look at the network and the URL"
+        return CheckLine(name, "wrong", f"{url} cannot be reached ({reason})", remedy)
     if said is None:
         return CheckLine(name, "warning", f"{url} does not say its time", "compare it by hand")
     # The server answered between the two readings, and its time is cut to a whole second.

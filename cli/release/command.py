@@ -85,9 +85,10 @@ def show(
     if json_output:
         typer.echo((chosen.folder / "manifest.json").read_text(encoding="utf-8"), nl=False)
         return
-    from cli.release.text import describe
+    from cli.release.text import INDENT, describe
+    from cli.tables import hanging
 
-    typer.echo(describe(chosen))
+    typer.echo(hanging(describe(chosen), INDENT))
 
 
 @app.command()

@@ -11,6 +11,9 @@ from lake.releases import Universe, read_ensemble, read_universe
 if TYPE_CHECKING:
     from lake.releases import Ensemble, Release, StrategyEntry
 
+INDENT = 16
+"""Columns before a value."""
+
 
 def describe(release: Release) -> str:
     """Describe a release: validity, strategies, allocation, universe, files and data."""

@@ -29,6 +29,7 @@ def list_strategies(
     Example: nocturne strategies list
     """
     from cli.backtesting import ensemble, maker
+    from cli.tables import hanging
     from trading.strategies.registry import strategy_names
 
     summaries = {name: _summary(name) for name in strategy_names()}
@@ -38,8 +39,8 @@ def list_strategies(
         typer.echo(json.dumps(rows, indent=2))
         return
     width = max(len(name) for name in summaries)
-    for name, summary in summaries.items():
-        typer.echo(f"{name:<{width}}  {summary}")
+    lines = [f"{name:<{width}}  {summary}" for name, summary in summaries.items()]
+    typer.echo(hanging("\n".join(lines), width + 2))
 
 
 @app.command("show")

@@ -111,8 +111,11 @@ def test_a_clock_that_is_off_is_named(tmp_path: Path, skew_s: float) -> None:
 def test_an_exchange_out_of_reach_is_named(tmp_path: Path) -> None:
     with exchange() as url:
         pass
-    line = by_name(folder(tmp_path, url))["clock of binance_usdm"]
+    lines = by_name(folder(tmp_path, url))
+    line = lines["clock of binance_usdm"]
     assert (line.verdict, url in line.found) == ("wrong", True)
+    assert "nocturne paper start" in line.remedy, "the paper market does not run"
+    assert "key of binance_usdm" not in lines, "a key is not to blame for that"
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
