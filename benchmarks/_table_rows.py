@@ -15,6 +15,7 @@ import numpy as np
 from flows.steps.models.dataset import Dataset, Floats, Integers
 from flows.steps.models.scores import TradeScore, daily_gains, r_squared, trade
 from trading.candles import DAY_MS
+from trading.model_targets import DIRECTION, VOLATILITY
 from trading.models.ranks import auc, correlation
 from trading.research.overfitting import deflated_sharpe, sharpe_ratios
 
@@ -70,7 +71,7 @@ def volatility_row(
     ic, icir = daily_ic(forecast, actual, tests.times)
     gains = daily_gains(actual - forecast, actual - best, tests.times)
     return Scored(
-        "volatility_1h", model, symbol, seed, len(actual), gains, ic, icir,
+        VOLATILITY, model, symbol, seed, len(actual), gains, ic, icir,
         auc(actual > usual, forecast), r_squared(actual, forecast, tests.symbols),
     )  # fmt: skip
 
@@ -86,7 +87,7 @@ def direction_row(
     chosen = _traded(tests, forecast, cost_bp, edge * cost_bp / 10_000.0) if edge > 0.0 else every
     moved = float(np.sum(outcome * outcome))
     return Scored(
-        "direction_1h", model, symbol, seed, len(outcome), chosen.daily, ic, icir,
+        DIRECTION, model, symbol, seed, len(outcome), chosen.daily, ic, icir,
         auc(outcome > 0.0, forecast), 1.0 - float(np.sum((outcome - forecast) ** 2)) / moved,
         (chosen.net_bp, chosen.trades), (every.net_bp, every.trades),
     )  # fmt: skip

@@ -17,10 +17,17 @@ from flows.steps.data.candles import load_candles
 from flows.steps.models.dataset import Dataset, Floats, Integers
 from flows.steps.models.settings import TrainSettings
 from flows.steps.models.split import rolling_window_folds
-from flows.steps.models.walk import DIRECTION, VOLATILITY, Forecast, held, joined, tests_of, walk
+from flows.steps.models.walk import (
+    Forecast,
+    held,
+    joined,
+    tests_of,
+    walk,
+)
 from lake.store import Lake
 from trading.candles import DAY_MS, HOUR_MS
 from trading.errors import DataError
+from trading.model_targets import DIRECTION, VOLATILITY
 from trading.models.calibration import fit_chance
 from trading.models.families import Recipe, Sample
 from trading.models.ranks import auc

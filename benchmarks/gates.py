@@ -35,6 +35,8 @@ import _gate_searches as searches
 from _gate_markets import SHAPES, planted, random_walk, shuffled_candles
 from _targets import Targets
 
+from trading.model_targets import DIRECTION, MODEL_TARGETS
+
 Rows = list[tuple[str, ...]]
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "search.md"
@@ -153,7 +155,7 @@ def models_part(targets: Targets, count: int) -> Rows:
     found: Rows = [("models", "net edge", "promoted")]
     for shape, (share, edges) in models.SHAPES.items():
         for place, net in enumerate(edges):
-            cases = [models.ModelCase("direction_1h", seed, share, net) for seed in range(each)]
+            cases = [models.ModelCase(DIRECTION, seed, share, net) for seed in range(each)]
             counted = models.count(cases)
             found.append((shape, f"{1e4 * net:.0f} bp", f"{counted} of {each}"))
             if place:
@@ -162,14 +164,14 @@ def models_part(targets: Targets, count: int) -> Rows:
     counted = models.count(noise)
     found.append(("noise", "0", f"{counted} of {len(noise)}"))
     _check(targets, "models on noise", counted / len(noise), len(noise), noise=True)
-    leaks = [models.ModelCase("direction_1h", seed, leak=True) for seed in range(each)]
+    leaks = [models.ModelCase(DIRECTION, seed, leak=True) for seed in range(each)]
     counted = models.count(leaks)
     found.append(("leak of the coming hour", "–", f"{counted} of {each}"))
     targets.at_most("planted leaks promoted", counted, 0.0, "models")
     return found
 
 
-_TARGETS = ("volatility_1h", "direction_1h")
+_TARGETS = tuple(MODEL_TARGETS)
 PARTS: dict[str, Callable[[Targets, int], Rows]] = {
     "rules": rules_part,
     "lines": lines_part,

@@ -25,12 +25,14 @@ from _table_rows import HEADER, Scored, table
 from _table_tasks import Job, Place, jobs
 from _targets import Targets
 
+from trading.model_targets import DIRECTION, MODEL_TARGETS, VOLATILITY
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "learning.md"
 DEEP = ROOT / ".venv-deep" / "bin" / "python"
 BEGIN, END = "<!-- learning: tasks -->", "<!-- learning: end of tasks -->"
 WORKERS = 2
-ORDER = {"volatility_1h": 0, "direction_1h": 1}
+ORDER = {name: place for place, name in enumerate(MODEL_TARGETS)}
 
 
 def measured(folder: Path, symbols: int) -> list[Scored]:
@@ -77,11 +79,11 @@ def check(found: Sequence[Scored], targets: Targets) -> None:
     """Hold the figures that are expected of honest models against what was found."""
     for symbol in sorted({row.symbol for row in found}):
         own = [row for row in found if row.symbol == symbol]
-        r2 = {row.model: row.r2 for row in own if row.task == "volatility_1h"}
+        r2 = {row.model: row.r2 for row in own if row.task == VOLATILITY}
         targets.at_least(
             f"{symbol}: R² of LightGBM − HAR", 100 * (r2["lightgbm"] - r2["har"]), -2.0, "%"
         )
-        highest = max(row.auc for row in own if row.task == "direction_1h" and row.auc == row.auc)
+        highest = max(row.auc for row in own if row.task == DIRECTION and row.auc == row.auc)
         targets.at_most(f"{symbol}: highest AUC of a direction", highest, 0.56, "")
 
 

@@ -25,10 +25,10 @@ from lake.files import local_path
 from lake.ledger_database import LedgerSource
 from trading.defaults import CAPITAL, FEE_BPS, SLIPPAGE_BPS
 from trading.errors import SettingsError
+from trading.model_targets import MODEL_TARGETS
 
 PROJECT = Path(__file__).resolve().parents[1]
 """Where Nocturne itself lies: a checkout, or the folder into which a wheel was installed."""
-MODEL_TARGETS = ("volatility_1h", "direction_1h")
 FILE_VARIABLE = "NOCTURNE_RESEARCH_FILE"
 
 Objective = Literal["deflated_sharpe", "sharpe", "total_return", "win_rate", "profit_factor"]

@@ -15,15 +15,14 @@ from executor.settings import Mode
 from executor.strategy.release_keeper import stamp_of
 from executor.strategy.signal import Signal
 from lake.releases import (
-    DIRECTION,
     FORECASTS,
-    VOLATILITY,
     Forecasts,
     KnownForecast,
     read_forecasts,
 )
 from trading.candles import MINUTE_MS
 from trading.errors import ReleaseRefused
+from trading.model_targets import DIRECTION, VOLATILITY
 from trading.positions.forecasts import (
     U_LEVERAGE,
     U_STOP,

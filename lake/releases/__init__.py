@@ -19,9 +19,7 @@ from lake.releases.ensemble_file import (
     read_ensemble,
 )
 from lake.releases.forecast_file import (
-    DIRECTION,
     FORECASTS,
-    VOLATILITY,
     Forecasts,
     ForecastSeries,
     KnownForecast,
@@ -43,12 +41,10 @@ from lake.releases.retention import KEEP_DAYS, KEEP_LAST, Pruned, prune
 from lake.releases.universe_file import Universe, read_universe
 
 __all__ = [
-    "DIRECTION",
     "FORECASTS",
     "KEEP_DAYS",
     "KEEP_LAST",
     "VALIDITY",
-    "VOLATILITY",
     "Candidate",
     "Ensemble",
     "FlowRun",

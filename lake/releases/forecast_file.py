@@ -18,12 +18,12 @@ from lake.files import exclusive, sha256_bytes, write_bytes
 from lake.partitions import iso
 from lake.releases.manifest import VALIDITY, Name, Sha256, StrictModel, Symbol, canonical
 from trading.errors import ReleaseRefused
+from trading.model_targets import VOLATILITY
 from trading.positions.forecasts import VolatilityForecasts
 from trading.research.evidence.states import HypothesisEvidence, State
 
 FORECASTS = "forecasts"
 """Name of the file in the folder ``published``."""
-VOLATILITY, DIRECTION = "volatility_1h", "direction_1h"
 LAG = timedelta(minutes=3)
 """From the close of a forecast's last candle until it is used: the flow needs this time."""
 

@@ -12,10 +12,16 @@ import pytest
 from executor.builder import Executor
 from executor.model import ZERO
 from executor.operations.live_notice import announce_unproven
-from lake.releases import FORECASTS, VOLATILITY, Forecasts, ForecastSeries, write_forecasts
+from lake.releases import (
+    FORECASTS,
+    Forecasts,
+    ForecastSeries,
+    write_forecasts,
+)
 from tests.executor.fakes import BTCUSDT, MINUTE, FakeVenue, executor_on, settled, signal
 from tests.executor.test_start import LIVE
 from trading.candles import HOUR_MS
+from trading.model_targets import VOLATILITY
 from trading.research.evidence.states import HypothesisEvidence, State
 from trading.strategies.registry import get_strategy
 

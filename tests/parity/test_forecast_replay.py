@@ -10,11 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lake.releases import DIRECTION, VOLATILITY, Forecasts, ForecastSeries, write_forecasts
+from lake.releases import (
+    Forecasts,
+    ForecastSeries,
+    write_forecasts,
+)
 from tests.parity.event_replay import Case, beats, replayed_here, simulated
 from tests.parity.replay_cases import BEGIN, MADE_FROM, made_candles
 from tests.parity.test_event_replay import assert_same
 from trading.candles import HOUR_MS, MINUTE_MS
+from trading.model_targets import DIRECTION, VOLATILITY
 from trading.positions.forecasts import RETURN, ForecastUse
 
 

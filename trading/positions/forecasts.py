@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from trading import model_targets
 from trading.candles import HOUR_MS, MINUTE_MS, CandleColumns, Floats, Integers
 from trading.defaults import FEE_BPS, SLIPPAGE_BPS
 from trading.errors import ParameterError
@@ -27,11 +28,11 @@ MEAN_RANGE = 1.5957691216057308
 HOUR_MINUTES = HOUR_MS // MINUTE_MS
 
 # Columns of `CandleColumns.forecasts`: of the hour after a candle's close.
-RETURN = "direction_1h"
+RETURN = model_targets.DIRECTION
 """Its return, a share of the price."""
-VOLATILITY = "volatility_1h"
+VOLATILITY = model_targets.VOLATILITY
 """The deviation of one minute's return in it."""
-USUAL = "usual_volatility_1h"
+USUAL = f"usual_{VOLATILITY}"
 """The volatility that forecasts of it are compared with."""
 
 # The use of forecasts as the kernels read it.

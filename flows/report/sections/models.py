@@ -10,15 +10,13 @@ from flows.report.charts.folds import FoldBar, fold_chart
 from flows.report.language import recorded, tr
 from flows.report.sections.strategies import slug
 from flows.report.views import GOOD, Cell, Chart, Fact, ModelView, TableView
+from trading.model_targets import MODEL_TARGETS
 from trading.research.evidence.states import HypothesisEvidence
 
 Row = Mapping[str, Any]
 
 TOP_FEATURES = 15
-TARGETS = {
-    "volatility_1h": "Log volatility of the next hour",
-    "direction_1h": "Direction of the next hour",
-}
+TARGETS = {name: target.title for name, target in MODEL_TARGETS.items()}
 BASELINES = {
     "har": "HAR (Corsi, 2009)",
     "last": "same as the last hour",

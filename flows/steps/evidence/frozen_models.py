@@ -21,12 +21,13 @@ from flows.steps.models.dataset import HORIZON_MS, Dataset, Floats, dataset_of
 from flows.steps.models.results import ModelResult
 from flows.steps.models.scores import relative_gains, trade
 from flows.steps.models.settings import train_settings
-from flows.steps.models.walk import VOLATILITY, forecast_with
+from flows.steps.models.walk import forecast_with
 from lake.files import write_bytes
 from lake.store import Lake
 from lake.tables import LOOKS
 from trading.candles import DAY_MS
 from trading.errors import DataError
+from trading.model_targets import target_of
 from trading.models.baselines import last_value
 from trading.models.linear import LinearModel
 
@@ -99,15 +100,16 @@ def _days_of(
     if not len(data.times):
         return {}
     forecast = forecast_with(model.forecaster(), data)
-    if model.model == VOLATILITY:
-        errors = data.log_volatility - forecast
-        other = data.log_volatility - _opponent(model, data)
+    actual = data.label(model.model)
+    if target_of(model.model).task == "level":
+        errors = actual - forecast
+        other = actual - _opponent(model, data)
         values = relative_gains(errors, other, data.times)
         return dict(zip(np.unique(data.times // DAY_MS).tolist(), values.tolist(), strict=True))
     chosen = train_settings(settings)
     least = chosen.edge * chosen.round_trip_bp / 10_000.0
     side = np.where(np.abs(forecast) > least, np.sign(forecast), 0).astype(np.int64)
-    daily = trade(side, data.log_return, data.times, chosen.round_trip_bp).daily
+    daily = trade(side, actual, data.times, chosen.round_trip_bp).daily
     first = int(data.times[0]) // DAY_MS
     return {first + place: float(value) for place, value in enumerate(daily)}
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from flows.engine.provenance import key_of
-from flows.settings import MODEL_TARGETS, ResearchSettings
+from flows.settings import ResearchSettings
 from flows.steps.evidence.frozen_models import keep_frozen, read_frozen
 from flows.steps.evidence.hypotheses import (
     Hypothesis,
@@ -33,12 +33,13 @@ from flows.steps.evidence.look import Spending, ruin_of
 from flows.steps.evidence.unseen_days import state_of
 from flows.steps.features.features import feature_names
 from flows.steps.models.results import ModelResult, describe
-from flows.steps.models.settings import ModelLook
+from flows.steps.models.settings import ModelLook, families_by_target
 from flows.steps.release.publish import TrainedModels
 from lake.files import exclusive
 from lake.releases import NewFile
 from lake.store import Lake
 from trading.candles import Floats
+from trading.model_targets import MODEL_TARGETS
 from trading.research.evidence.budget import NEW_DAYS
 from trading.research.evidence.ruin import RuinRisk
 from trading.research.evidence.sequential import stakes_for
@@ -58,11 +59,8 @@ def model_hypothesis(target: str, settings: ResearchSettings) -> Hypothesis:
     by the p-values of the one before.
     """
     training = settings.training
-    families: dict[str, str] = {
-        "volatility_1h": training.volatility_family,
-        "direction_1h": training.direction_family,
-    }
-    family = "searched" if training.search_minutes > 0.0 else families[target]
+    searched = training.search_minutes > 0.0
+    family = "searched" if searched else families_by_target(settings)[target]
     key = key_of(features=list(feature_names()), family=family)
     return Hypothesis("model", target, RULES, key[:16])
 

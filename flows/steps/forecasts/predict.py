@@ -17,11 +17,12 @@ import numpy as np
 
 from flows.engine.provenance import git_commit
 from flows.steps.features.features import read_features
-from lake.releases import VOLATILITY, Forecasts, ForecastSeries, Release, current_release
+from lake.releases import Forecasts, ForecastSeries, Release, current_release
 from lake.releases.forecast_file import LAG
 from lake.store import Lake
 from trading.candles import MINUTE_MS, Floats, Integers
 from trading.errors import DataError, ReleaseRefused
+from trading.model_targets import target_of
 from trading.research.evidence.states import HypothesisEvidence
 
 if TYPE_CHECKING:
@@ -115,13 +116,13 @@ def _series(
     offset = LinearModel(**card["offset"]) if card["offset"] else None
     model = read_model(card.get("family", "lightgbm"), text, names, offset)
     values = model.predict(x) if len(times) else np.empty(0)
-    is_volatility = card["model"] == VOLATILITY
-    if is_volatility:
+    logarithmic = target_of(card["model"]).logarithmic
+    if logarithmic:
         values = np.exp(values)
     made_ms, end_ms = round(made.timestamp() * 1000), round(as_of.timestamp() * 1000)
     # Features come by whole months: the span is cut here.
     before = (times <= made_ms) & (times > made_ms - USUAL_OVER.total_seconds() * 1000)
-    usual = _usual(values[before], card["symbol"]) if is_volatility else None
+    usual = _usual(values[before], card["symbol"]) if logarithmic else None
     recent = (times > end_ms - HISTORY.total_seconds() * 1000) & (times < valid_ms)
     # A forecast of a bar before the release was made did not exist then.
     recent &= times >= made_ms

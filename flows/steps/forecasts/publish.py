@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flows.steps.forecasts.predict import due_at, make_forecasts
-from lake.releases import VOLATILITY, Forecasts, write_forecasts
+from lake.releases import (
+    Forecasts,
+    write_forecasts,
+)
 from lake.store import Lake
+from trading.model_targets import VOLATILITY
 
 
 @dataclass(frozen=True, slots=True)

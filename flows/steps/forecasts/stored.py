@@ -14,10 +14,11 @@ import numpy as np
 import pyarrow as pa
 
 from flows.steps.data.freshness import write_known
-from flows.steps.models.walk import VOLATILITY, Forecast
+from flows.steps.models.walk import Forecast
 from lake.store import Lake
 from lake.tables import FORECASTS
 from trading.candles import Flags
+from trading.model_targets import target_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class ForecastStore:
 
 def _rows(forecast: Forecast, own: Flags, target: str) -> pa.Table:
     values = forecast.model[own]
-    values = np.exp(values) if target == VOLATILITY else values
+    values = np.exp(values) if target_of(target).logarithmic else values
     usual = np.full(len(values), np.nan) if forecast.usual is None else forecast.usual[own]
     return pa.table(
         {

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS
 from trading.errors import DataError
+from trading.model_targets import target_of
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -45,6 +46,10 @@ class Dataset:
     def column(self, name: str) -> Floats:
         """Return one feature."""
         return np.asarray(self.x[:, self.features.index(name)], dtype=np.float64)
+
+    def label(self, target: str) -> Floats:
+        """Return what a target learns of each row."""
+        return np.asarray(getattr(self, target_of(target).label), dtype=np.float64)
 
     def labels_only(self) -> Dataset:
         """Return the rows without their features, which take nearly all of the memory."""

@@ -22,18 +22,16 @@ from flows.steps.models.settings import FoldScore, ModelLook, TrainSettings
 from flows.steps.models.split import last_window
 from flows.steps.models.superiority import loss_probability, superiority
 from flows.steps.models.walk import (
-    DIRECTION,
-    VOLATILITY,
     Forecast,
     fit_target,
     forecast_with,
     held,
     joined,
-    task_of,
     tests_of,
     trades_of,
     walk,
 )
+from trading.model_targets import TargetTask, target_of
 from trading.models.drift import last_day
 from trading.models.explanation import shap_shares
 from trading.models.families import FittedModel, Recipe, parameters
@@ -104,31 +102,29 @@ class Chosen:
 def evaluate_target(
     data: Dataset, target: str, settings: TrainSettings, chosen: Chosen | None = None
 ) -> EvaluatedModel:
-    """Evaluate ``volatility_1h`` or ``direction_1h``; `ParameterError` for another target."""
-    task_of(target)
-    evaluators: dict[str, Callable[[Dataset, TrainSettings, Chosen], EvaluatedModel]] = {
-        VOLATILITY: _evaluate_volatility,
-        DIRECTION: _evaluate_direction,
-    }
-    return evaluators[target](data, settings, chosen or Chosen(settings.recipe(target)))
+    """Evaluate one target by its task; `ParameterError` for an unknown target."""
+    evaluate = _EVALUATORS[target_of(target).task]
+    return evaluate(data, target, settings, chosen or Chosen(settings.recipe(target)))
 
 
 def daily_results(forecasts: Sequence[Forecast], target: str, settings: TrainSettings) -> Floats:
     """Return what the gate tests, day by day: net results, or gains over the best opponent."""
-    if target == DIRECTION:
+    if target_of(target).task == "return":
         return trades_of(forecasts, settings, edge=settings.edge).daily
     tests = tests_of(forecasts)
-    other = tests.log_volatility - joined(forecasts, _best(_volatility_scores(forecasts)))
-    return daily_gains(tests.log_volatility - joined(forecasts), other, tests.times)
+    actual = tests.label(target)
+    other = actual - joined(forecasts, _best(_level_scores(forecasts, target)))
+    return daily_gains(actual - joined(forecasts), other, tests.times)
 
 
 def skill(forecasts: Sequence[Forecast], target: str) -> float:
     """Return what a search maximizes: R², of a direction against forecasting no move."""
     tests = tests_of(forecasts)
-    if target == VOLATILITY:
-        return r_squared(tests.log_volatility, joined(forecasts), tests.symbols)
-    errors = tests.log_return - joined(forecasts)
-    return 1.0 - float(np.sum(errors * errors) / np.sum(tests.log_return * tests.log_return))
+    actual = tests.label(target)
+    if target_of(target).task == "level":
+        return r_squared(actual, joined(forecasts), tests.symbols)
+    errors = actual - joined(forecasts)
+    return 1.0 - float(np.sum(errors * errors) / np.sum(actual * actual))
 
 
 def _best(scores: Scores) -> str:
@@ -136,21 +132,23 @@ def _best(scores: Scores) -> str:
     return max(reversed(OPPONENTS), key=lambda name: scores[f"r2_{name}"] or 0.0)
 
 
-def _evaluate_volatility(data: Dataset, settings: TrainSettings, chosen: Chosen) -> EvaluatedModel:
-    """Evaluate log volatility of the next hour against the last hour's and HAR."""
-    forecasts = chosen.forecasts or walk(data, VOLATILITY, chosen.recipe, settings)
-    folds = [_volatility_scores([forecast]) for forecast in forecasts]
-    scores = _volatility_scores(forecasts)
+def _evaluate_level(
+    data: Dataset, target: str, settings: TrainSettings, chosen: Chosen
+) -> EvaluatedModel:
+    """Evaluate the level of the next hour, such as log volatility, against the last and HAR."""
+    forecasts = chosen.forecasts or walk(data, target, chosen.recipe, settings)
+    folds = [_level_scores([forecast], target) for forecast in forecasts]
+    scores = _level_scores(forecasts, target)
     best = _best(scores)
     tests = tests_of(forecasts)
-    actual, times = tests.log_volatility, tests.times
+    actual, times = tests.label(target), tests.times
     errors = actual - joined(forecasts)
     others = {name: actual - joined(forecasts, name) for name in OPPONENTS}
     probability = better_than(errors, others[best], times)
     # Errors as results: the model's against each baseline's.
     own = daily_gains(errors, others[best], times)
     opponents = {name: own - daily_gains(errors, other, times) for name, other in others.items()}
-    look = settings.looks.get(VOLATILITY, ModelLook())
+    look = settings.looks.get(target, ModelLook())
     tested = _tested(look, data.symbol, own, opponents, chosen.trials)
     drift = last_day(actual, joined(forecasts), times)
     better = [(fold["r2"] or 0.0) > (fold[f"r2_{best}"] or 0.0) for fold in folds]
@@ -173,12 +171,12 @@ def _evaluate_volatility(data: Dataset, settings: TrainSettings, chosen: Chosen)
     }
     daily = relative_gains(errors, others[best], times)
     found = _Walked(forecasts, folds, scores, daily, best)
-    return _evaluated(data, VOLATILITY, settings, chosen, found, verdicts)
+    return _evaluated(data, target, settings, chosen, found, verdicts)
 
 
-def _volatility_scores(forecasts: Sequence[Forecast]) -> Scores:
+def _level_scores(forecasts: Sequence[Forecast], target: str) -> Scores:
     tests = tests_of(forecasts)
-    actual, symbols = tests.log_volatility, tests.symbols
+    actual, symbols = tests.label(target), tests.symbols
     scores: Scores = {
         "test_rows": float(len(actual)),
         "r2": _known(r_squared(actual, joined(forecasts), symbols)),
@@ -188,12 +186,14 @@ def _volatility_scores(forecasts: Sequence[Forecast]) -> Scores:
     return scores
 
 
-def _evaluate_direction(data: Dataset, settings: TrainSettings, chosen: Chosen) -> EvaluatedModel:
+def _evaluate_return(
+    data: Dataset, target: str, settings: TrainSettings, chosen: Chosen
+) -> EvaluatedModel:
     """Evaluate the next hour's return against reversal, momentum, holding and no trade.
 
     A forecast is traded when it exceeds the cost filter.
     """
-    forecasts = chosen.forecasts or walk(data, DIRECTION, chosen.recipe, settings)
+    forecasts = chosen.forecasts or walk(data, target, chosen.recipe, settings)
     folds = [_direction_scores([forecast], settings) for forecast in forecasts]
     scores = _direction_scores(forecasts, settings)
     own = trades_of(forecasts, settings, edge=settings.edge)
@@ -205,12 +205,12 @@ def _evaluate_direction(data: Dataset, settings: TrainSettings, chosen: Chosen) 
     best = max(totals, key=lambda entry: entry[1])
     positive = float(np.mean([(fold["total_return"] or 0.0) > 0 for fold in folds]))
     opponents = {"flat": np.zeros(len(own.daily)), **{n: r.daily for n, r in rivals.items()}}
-    look = settings.looks.get(DIRECTION, ModelLook())
+    look = settings.looks.get(target, ModelLook())
     tested = _tested(look, data.symbol, own.daily, opponents, chosen.trials)
     found, alarm = _number(scores["auc"]), settings.limits.direction_leak
 
     def forecast(train: Dataset, test: Dataset) -> Floats:
-        return forecast_with(fit_target(train, DIRECTION, chosen.recipe), test)
+        return forecast_with(fit_target(train, target, chosen.recipe), test)
 
     verdicts = direction_verdicts(
         leak=leak_verdict(data, settings.split, forecast, found, alarm),
@@ -229,7 +229,7 @@ def _evaluate_direction(data: Dataset, settings: TrainSettings, chosen: Chosen) 
     # Every symbol of a pool trades in an equal part of the account.
     daily = own.daily / max(1, len(np.unique(tests_of(forecasts).symbols)))
     walked = _Walked(forecasts, folds, scores, daily)
-    return _evaluated(data, DIRECTION, settings, chosen, walked, verdicts)
+    return _evaluated(data, target, settings, chosen, walked, verdicts)
 
 
 def _tested(
@@ -298,7 +298,7 @@ def _evaluated(
     return EvaluatedModel(
         family=chosen.recipe.family,
         final=final,
-        params=parameters(chosen.recipe, task_of(target)),
+        params=parameters(chosen.recipe, target_of(target).task),
         rows=len(last.times),
         train_from=int(last.times[0]),
         train_to=int(last.times[-1]) + HORIZON_MS,
@@ -307,18 +307,18 @@ def _evaluated(
         verdicts=verdicts,
         shap=shap_shares(final, last.x, last.features),
         daily=tuple(float(value) for value in found.daily),
-        opponent=_opponent(last, found.baseline),
+        opponent=_opponent(last.label(target), last, found.baseline),
         forecasts=tuple(found.forecasts),
     )
 
 
-def _opponent(last: Dataset, baseline: str) -> Mapping[str, Any] | None:
+def _opponent(labels: Floats, last: Dataset, baseline: str) -> Mapping[str, Any] | None:
     """Return the opponent that is frozen beside the model, if it is compared with one."""
     if not baseline:
         return None
     if baseline != "har":
         return {"name": baseline}
-    return {"name": baseline, "model": asdict(fit_har(last.x, last.log_volatility, last.features))}
+    return {"name": baseline, "model": asdict(fit_har(last.x, labels, last.features))}
 
 
 def _known(value: float) -> float | None:
@@ -327,3 +327,8 @@ def _known(value: float) -> float | None:
 
 def _number(value: float | None) -> float:
     return float("nan") if value is None else value
+
+
+_EVALUATORS: Mapping[
+    TargetTask, Callable[[Dataset, str, TrainSettings, Chosen], EvaluatedModel]
+] = {"level": _evaluate_level, "return": _evaluate_return}

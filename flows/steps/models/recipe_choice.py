@@ -10,7 +10,8 @@ import numpy as np
 from flows.steps.models.dataset import Dataset
 from flows.steps.models.evaluation import Chosen, daily_results, skill
 from flows.steps.models.settings import TrainSettings
-from flows.steps.models.walk import Forecast, task_of, walk
+from flows.steps.models.walk import Forecast, walk
+from trading.model_targets import target_of
 from trading.models.families import Recipe
 from trading.models.recipe_search import Budget, RecipeTrial, Scored, search_recipes
 from trading.models.trees import Stop
@@ -68,7 +69,7 @@ def choose(
         group: [name for name in names if name in data.features] for group, names in groups.items()
     }
     budget = Budget(seconds, clock, 0.0 if until is None else _EVALUATION)
-    searched = search_recipes(task_of(target), present, evaluate, budget, tell)
+    searched = search_recipes(target_of(target).task, present, evaluate, budget, tell)
     others = [trial.found.daily for trial in searched.others]
     return Chosen(
         recipe=searched.best.recipe,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flows.settings import MODEL_TARGETS, ResearchSettings
+from flows.settings import ResearchSettings
 from flows.steps.models.gate import ModelThresholds
 from flows.steps.models.split import SplitSettings
 from trading.defaults import FEE_BPS, SLIPPAGE_BPS
+from trading.model_targets import MODEL_TARGETS
 from trading.models.families import Recipe
+
+DEFAULT_FAMILY = "lightgbm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class TrainSettings:
 
     def recipe(self, target: str) -> Recipe:
         """Return what is fitted for a target when nothing is searched."""
-        return Recipe(self.families.get(target, "lightgbm"))
+        return Recipe(self.families.get(target, DEFAULT_FAMILY))
 
 
 LONGEST_SEARCH_S = 3_000.0
@@ -63,6 +66,15 @@ def search_share(minutes: float, symbols: int, at_a_time: int = 1) -> float:
     return min(60.0 * minutes / (max(1, rounds) * len(MODEL_TARGETS)), LONGEST_SEARCH_S)
 
 
+def families_by_target(settings: ResearchSettings) -> dict[str, str]:
+    """Return the family of each target, as a user set it."""
+    training = settings.training
+    return {
+        name: getattr(training, target.family) if target.family else DEFAULT_FAMILY
+        for name, target in MODEL_TARGETS.items()
+    }
+
+
 def train_settings(settings: ResearchSettings, symbols: int = 1) -> TrainSettings:
     """Return how the flows train, as a user set it; models pay what every search pays.
 
@@ -73,10 +85,7 @@ def train_settings(settings: ResearchSettings, symbols: int = 1) -> TrainSetting
         split=SplitSettings(window_days=training.window_days),
         round_trip_bp=2.0 * (settings.fee_bps + settings.slippage_bps),
         pool_rows=training.pool_rows,
-        families={
-            "volatility_1h": training.volatility_family,
-            "direction_1h": training.direction_family,
-        },
+        families=families_by_target(settings),
         search_seconds=search_share(training.search_minutes, symbols, settings.threads),
     )
 

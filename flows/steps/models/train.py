@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from flows.settings import MODEL_TARGETS
 from flows.steps.data.freshness import MARK, mark_of
 from flows.steps.features.features import (
     FEATURE_INTERVAL,
@@ -40,12 +39,13 @@ from lake.partitions import PartitionRef
 from lake.store import Lake
 from lake.tables import CANDLES, DRIFT, FEATURES, MODELS, RAW_FUNDING, RELATIVE
 from trading.errors import DataError
+from trading.model_targets import MODEL_TARGETS
 from trading.models import families
 
 if TYPE_CHECKING:
     from flows.steps.models.evaluation import EvaluatedModel
 
-TARGETS = MODEL_TARGETS
+TARGETS = tuple(MODEL_TARGETS)
 RECOMPUTED_ROWS = 4
 _LEFT_OUT = "nocturne.left_out"
 _FOLDERS = (Path(__file__).parent, Path(families.__file__).parent)

@@ -12,14 +12,12 @@ from flows.steps.models.scores import TradeScore, trade
 from flows.steps.models.settings import TrainSettings
 from flows.steps.models.split import Split, walk_forward
 from trading.candles import DAY_MS
-from trading.errors import ParameterError
+from trading.model_targets import target_of
 from trading.models import baselines
-from trading.models.families import FittedModel, Recipe, Sample, Task, fit
+from trading.models.families import FittedModel, Recipe, Sample, fit
 from trading.models.linear import fit_har, fit_ridge
 from trading.models.trees import Stop
 
-VOLATILITY, DIRECTION = "volatility_1h", "direction_1h"
-_TASKS: dict[str, Task] = {VOLATILITY: "level", DIRECTION: "return"}
 _PENALTY = 0.05
 USUAL_OVER_MS = 14 * DAY_MS
 """The span over which a model's median forecast of volatility is the usual one."""
@@ -40,26 +38,16 @@ class Forecast:
     """Median volatility of each row's symbol that the model forecasts of its last days."""
 
 
-def task_of(target: str) -> Task:
-    """Return what a target asks of a family; `ParameterError` for an unknown target."""
-    if target not in _TASKS:
-        raise ParameterError(
-            f"there is no model target '{target}'; choose from {', '.join(_TASKS)}"
-        )
-    return _TASKS[target]
-
-
 def sample_of(data: Dataset, target: str) -> Sample:
     """Return the rows of a data set as the training of one target."""
-    y = data.log_volatility if task_of(target) == "level" else data.log_return
-    return Sample(data.features, data.x, y, data.times, HORIZON_MS)
+    return Sample(data.features, data.x, data.label(target), data.times, HORIZON_MS)
 
 
 def fit_target(
     data: Dataset, target: str, recipe: Recipe, *, stop: Stop | None = None
 ) -> FittedModel:
     """Fit a recipe to one target of ``data``."""
-    return fit(recipe, task_of(target), sample_of(data, target), stop=stop)
+    return fit(recipe, target_of(target).task, sample_of(data, target), stop=stop)
 
 
 def forecast_with(model: FittedModel, data: Dataset) -> Floats:
@@ -85,7 +73,7 @@ def walk(
         train, test = data.take(split.train), data.take(split.test)
         model = fit_target(train, target, recipe, stop=stop)
         beside = _baselines(train, test, target) if compare else {}
-        usual = _usual(model, train, test) if compare and target == VOLATILITY else None
+        usual = _usual(model, train, test) if compare and target_of(target).logarithmic else None
         forecast = forecast_with(model, test)
         found.append(Forecast(split, test.labels_only(), forecast, beside, usual))
     return found
@@ -109,9 +97,9 @@ def _baselines(train: Dataset, test: Dataset, target: str) -> dict[str, Floats]:
 
     Ridge is fitted to all features: it finds whatever edge is linear, as the model should.
     """
-    if target == DIRECTION:
+    if target_of(target).task == "return":
         return {name: rule(test.column) for name, rule in baselines.DIRECTION.items()}
-    labels = train.log_volatility
+    labels = train.label(target)
     har = fit_har(train.x, labels, train.features)
     ridge = fit_ridge(train.x, labels, train.features, _PENALTY)
     return {

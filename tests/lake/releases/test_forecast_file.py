@@ -13,7 +13,6 @@ import pytest
 from lake.files import sha256_bytes
 from lake.releases import (
     FORECASTS,
-    VOLATILITY,
     Forecasts,
     ForecastSeries,
     read_forecasts,
@@ -21,6 +20,7 @@ from lake.releases import (
 )
 from lake.releases.manifest import canonical
 from trading.errors import ReleaseRefused
+from trading.model_targets import VOLATILITY
 
 AT = datetime(2025, 6, 22, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

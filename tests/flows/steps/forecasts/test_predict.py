@@ -24,7 +24,6 @@ from flows.steps.forecasts.publish import publish_forecasts
 from flows.steps.models.dataset import HORIZON_MS, dataset_of
 from lake.files import sha256_bytes
 from lake.releases import (
-    VOLATILITY,
     Candidate,
     FlowRun,
     NewFile,
@@ -34,6 +33,7 @@ from lake.releases import (
 )
 from lake.store import Lake
 from tests.flows.candle_lake import put_checked, sample_minutes
+from trading.model_targets import VOLATILITY
 from trading.models.families import FittedModel, Recipe, Sample, fit
 from trading.models.linear import HAR_FEATURES
 from trading.strategies.registry import get_strategy

@@ -14,10 +14,13 @@ from flows.steps.models.dataset import Dataset
 from flows.steps.models.pool import pooled
 from flows.steps.models.settings import TrainSettings
 from flows.steps.models.split import SplitSettings
-from flows.steps.models.walk import DIRECTION, VOLATILITY, walk
+from flows.steps.models.walk import (
+    walk,
+)
 from lake.store import Lake
 from lake.tables import FORECASTS
 from tests.flows.steps.models.made_data import noise
+from trading.model_targets import DIRECTION, VOLATILITY
 from trading.models.families import Recipe
 from trading.models.linear import HAR_FEATURES
 

@@ -21,11 +21,16 @@ from flows.steps.models.evaluation import Chosen, daily_results, evaluate_target
 from flows.steps.models.settings import TrainSettings
 from flows.steps.models.split import SplitSettings
 from flows.steps.models.train import train
-from flows.steps.models.walk import DIRECTION, VOLATILITY, fit_target, forecast_with, walk
+from flows.steps.models.walk import (
+    fit_target,
+    forecast_with,
+    walk,
+)
 from lake.store import Lake
 from tests.flows.candle_lake import put_checked, put_funding, sample_minutes
 from tests.flows.steps.models.made_data import centred, label_inside, noise, planted
 from trading.candles import DAY_MS
+from trading.model_targets import DIRECTION, VOLATILITY
 from trading.models.families import Recipe
 from trading.models.ranks import auc
 

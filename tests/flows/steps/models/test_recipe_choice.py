@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from flows.settings import MODEL_TARGETS, ResearchSettings, TrainingSettings
+from flows.settings import ResearchSettings, TrainingSettings
 from flows.steps.models.evaluation import Chosen, evaluate_target
 from flows.steps.models.recipe_choice import choose
 from flows.steps.models.settings import (
@@ -22,6 +22,7 @@ from flows.steps.models.superiority import superiority
 from flows.tasks import TRAIN
 from tests.flows.steps.models.made_data import noise
 from trading.candles import DAY_MS
+from trading.model_targets import MODEL_TARGETS
 from trading.models.linear import HAR_FEATURES
 
 SETTINGS = TrainSettings(split=SplitSettings(train_days=10, test_days=4))

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +42,7 @@ from tests.flows.candle_lake import put_checked, put_funding, sample_minutes
 from tests.flows.steps.models.made_data import noise, planted
 from trading.candles import DAY_MS, HOUR_MS
 from trading.errors import DataError, ParameterError
+from trading.model_targets import MODEL_TARGETS, ModelTarget
 from trading.models.families import Recipe, families_of, read_model
 from trading.models.linear import LinearModel
 from trading.models.ranks import auc
@@ -395,3 +397,14 @@ def test_what_one_model_takes_too_long_is_taken_from_the_next(
     settings = replace(SETTINGS, search_seconds=100.0)
     train(lake, as_of=AS_OF - timedelta(days=1), symbols=["BTCUSDT"], settings=settings)
     assert asked == [(100.0, 0.0), (200.0, 130.0)]
+
+
+def test_a_target_of_the_registry_is_walked_gated_and_fitted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calm = ModelTarget("calm_1h", "level", "log_volatility", "Calm", logarithmic=True)
+    monkeypatch.setitem(cast("dict[str, ModelTarget]", MODEL_TARGETS), calm.name, calm)
+    data = planted()
+    known, other = (evaluate_target(data, name, LONG) for name in ("calm_1h", "volatility_1h"))
+    assert known.scores == other.scores
+    assert known.final.text == other.final.text
