@@ -21,7 +21,7 @@ from pathlib import Path
 import polars
 from _targets import Targets
 
-import flows.steps.data.expectations  # noqa: F401  # the import of the library is not measured
+import flows.steps.data.checks.expectations  # noqa: F401  # the import of the library is not measured
 from flows.steps.data.validate import validate_symbol
 from lake.ingest.importer import import_folder
 from lake.store import Lake

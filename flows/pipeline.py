@@ -16,7 +16,6 @@ from flows.engine import run_notes
 from flows.engine.engine import FlowEngine, FlowStep, Outcome, outcome_of
 from flows.engine.request import FlowRequest
 from flows.engine.stored_candles import need_candles
-from flows.parity_task import PARITY
 from flows.steps.release.publish import LeftOutReason, PublishResult, TrainedModels
 from flows.steps.search.optimize import OptimizeEntry
 from lake.releases import FlowRun
@@ -363,7 +362,7 @@ def parity(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     if settings.ledger_source.is_file and not settings.ledger.is_file():
         return run.finish("parity", f"there is no ledger yet at {settings.ledger}")
     run.call("export", tasks.EXPORT)
-    return run.finish("parity", run.call("parity", PARITY).sentence)
+    return run.finish("parity", run.call("parity", tasks.PARITY).sentence)
 
 
 BODIES: dict[str, Body] = {

@@ -47,7 +47,7 @@ FLOWS = Room(
         ("steps/data", "steps/features"),
         ("steps/search", "steps/models"),
         ("steps/release", "steps/reporting"),
-        ("sources",),
+        ("tasks", "settings", "sources"),
     ),
 )
 EXECUTOR = Room(

@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from flows.settings import ValidationSettings
 from flows.sources.trading_hours import ALWAYS_OPEN, TradingHours
-from flows.steps.data.agreement import agreements
-from flows.steps.data.candle_checks import CHECKS, CheckedMonth, CheckRules, check_month
+from flows.steps.data.checks.agreement import agreements
+from flows.steps.data.checks.candle_checks import CHECKS, CheckedMonth, CheckRules, check_month
+from flows.steps.data.checks.month_facts import facts_of
 from flows.steps.data.freshness import (
     MARK,
     content_of,
@@ -27,7 +28,6 @@ from flows.steps.data.freshness import (
 )
 from flows.steps.data.holes import CheckedSpan, beyond_limits, gap_rows, gaps_of
 from flows.steps.data.known_events import KnownEvent
-from flows.steps.data.month_facts import facts_of
 from flows.steps.data.month_reports import (
     COUNTS,
     MonthReport,
@@ -313,7 +313,7 @@ def _check(
     """Check months together; in the usual case one run of the suite finds all of them right."""
     if not waiting:
         return []
-    from flows.steps.data.expectations import validate_facts
+    from flows.steps.data.checks.expectations import validate_facts
 
     whole = validate_facts([facts_of(work.data) for work in waiting])
     reports = []

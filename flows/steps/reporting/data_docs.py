@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from flows.settings import ResearchSettings
-from flows.steps.data.month_facts import MonthFacts, facts_of
+from flows.steps.data.checks.month_facts import MonthFacts, facts_of
 from lake.store import Lake
 from lake.tables import RAW_CANDLES
 from trading.errors import DataError
@@ -21,7 +21,7 @@ def write_data_docs(
     They go to the folder ``settings.data_docs``; the pages of earlier runs stay beside them.
     Returns the first page.
     """
-    from flows.steps.data.expectations import write_pages
+    from flows.steps.data.checks.expectations import write_pages
 
     folder = Path(settings.data_docs)
     facts = {symbol: _facts(lake, settings.venue, symbol, as_of) for symbol in symbols}

@@ -17,16 +17,16 @@ import pytest
 from flows.engine.request import FlowArguments
 from flows.hosting.launch import launch
 from flows.settings import PROJECT, ValidationSettings
-from flows.steps.data.candle_checks import CheckedMonth, CheckRules, check_month
+from flows.steps.data.checks.candle_checks import CheckedMonth, CheckRules, check_month
+from flows.steps.data.checks.month_facts import facts_of
 from flows.steps.data.known_events import KnownEvent, load_known_events
-from flows.steps.data.month_facts import facts_of
 from flows.steps.data.validate import describe, validate, validate_symbol
 from lake.store import Lake
 from lake.tables import CANDLES, QUARANTINE, RAW_CANDLES
 from tests.flows.candle_lake import MINUTE_MS, SAMPLE, minutes, ms, put_raw, table
 
 if TYPE_CHECKING:
-    from flows.steps.data.expectations import SuiteResult
+    from flows.steps.data.checks.expectations import SuiteResult
 
 START = datetime(2025, 5, 4, tzinfo=UTC)
 LATER = datetime(2025, 6, 1, tzinfo=UTC)
@@ -35,7 +35,7 @@ LENIENT = ValidationSettings(max_bad_share=0.5)
 
 def suite_of(*months: pa.Table) -> SuiteResult:
     """Run the suite; importing it here costs seconds only in the tests that use it."""
-    from flows.steps.data.expectations import validate_facts
+    from flows.steps.data.checks.expectations import validate_facts
 
     return validate_facts([facts_of(month) for month in months])
 
@@ -329,7 +329,7 @@ def test_a_column_that_is_missing_or_of_another_type_fails_the_suite(name: str) 
 def test_an_expectation_that_cannot_run_is_an_error_and_not_a_failure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from flows.steps.data import expectations
+    from flows.steps.data.checks import expectations
 
     good = raw(minutes(START, 50))
     monkeypatch.setattr(expectations, "margins", lambda _: [math.nan])
@@ -359,7 +359,7 @@ def test_an_expectation_that_cannot_run_is_an_error_and_not_a_failure(
     ],
 )
 def test_one_fact_beyond_its_bound_among_many_months_is_named(name: str, value: float) -> None:
-    from flows.steps.data.expectations import validate_facts
+    from flows.steps.data.checks.expectations import validate_facts
 
     good = facts_of(raw(minutes(START, 50)))
     assert validate_facts([good] * 3).passed

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flows.steps.data.month_facts import MonthFacts
+from flows.steps.data.checks.month_facts import MonthFacts
 from trading.candles import MINUTE_MS
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flows.settings import ValidationSettings
-from flows.steps.data.agreement import agreements, compare
+from flows.steps.data.checks.agreement import agreements, compare
 from flows.steps.data.validate import SymbolReport, validate_symbol
 from lake.store import Lake
 from lake.tables import RAW_CANDLES

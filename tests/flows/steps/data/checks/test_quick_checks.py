@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.settings import ValidationSettings
-from flows.steps.data import quick_checks
+from flows.steps.data.checks import quick_checks
 from flows.steps.data.freshness import connect, load_sql
 from tests.flows.candle_lake import minutes, sample_minutes, table
 

@@ -17,15 +17,15 @@ import pyarrow.compute as pc
 
 from flows.settings import ValidationSettings
 from flows.sources.trading_hours import ALWAYS_OPEN, TradingHours
-from flows.steps.data import quick_checks
+from flows.steps.data.checks import quick_checks
+from flows.steps.data.checks.month_facts import facts_of
 from flows.steps.data.freshness import connect_briefly, load_sql
 from flows.steps.data.holes import Stretch, clock
 from flows.steps.data.known_events import KnownEvent, explain
-from flows.steps.data.month_facts import facts_of
 from trading.candles import MINUTE_MS
 
 if TYPE_CHECKING:
-    from flows.steps.data.expectations import SuiteResult
+    from flows.steps.data.checks.expectations import SuiteResult
 
 CHECKS = ("candle_rows", "candle_flows", "price_jumps", "wicks", "quiet_runs")
 
@@ -82,7 +82,7 @@ def check_month(
     least one row. ``suite`` is the suite's result for ``data``, if it is known already.
     """
     symbol, settings = rules.symbol, rules.settings
-    from flows.steps.data.expectations import validate_facts
+    from flows.steps.data.checks.expectations import validate_facts
 
     found = _Findings()
     first = suite or validate_facts([facts_of(data)])
