@@ -8,30 +8,53 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.setup.choices import Choices
 from trading.errors import DataError, SettingsError
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "config"
 PAPER_URL = "http://127.0.0.1:8900"
 """Where `nocturne paper start` serves."""
 
-_RESEARCH = {
-    "sample": '"import"',
-    "ledger": '"state/ledger.sqlite"',
-    "symbols": None,
-    "known_events": None,
-    "trading_hours": None,
+_SPOT = {
+    "rest_url": '"https://testnet.binance.vision"',
+    "ws_url": '"wss://stream.testnet.binance.vision"',
+    "demo_url": '"https://testnet.binance.vision"',
 }
-"""Settings that differ from the example; None leaves a setting to its default."""
-_EXECUTOR = {
-    "mode": '"paper"',
-    "rest_url": f'"{PAPER_URL}"',
-    "ws_url": f'"{PAPER_URL.replace("http", "ws", 1)}"',
-}
+"""Addresses of the test network where the example has those of perpetuals."""
+
+
+def _research(choices: Choices) -> dict[str, str | None]:
+    """Settings that differ from the example; None leaves a setting to its default."""
+    symbols = ", ".join(f'"{symbol}"' for symbol in choices.symbols)
+    return {
+        "sample": '"import"',
+        "ledger": '"state/ledger.sqlite"',
+        "venue": f'"{choices.venue}"',
+        "symbols": f"[{symbols}]" if symbols else None,
+        "known_events": None,
+        "trading_hours": None,
+        "language": f'"{choices.language}"',
+        "timezone": f'"{choices.timezone}"',
+    }
+
+
+def _executor(choices: Choices) -> dict[str, str | None]:
+    """The same for the executor."""
+    changes: dict[str, str | None] = {"mode": f'"{choices.mode}"'}
+    if choices.venue == "binance_spot":
+        changes |= _SPOT
+    if choices.mode == "paper":
+        changes["rest_url"] = f'"{PAPER_URL}"'
+        changes["ws_url"] = f'"{PAPER_URL.replace("http", "ws", 1)}"'
+    return {**changes, "language": f'"{choices.language}"', "timezone": f'"{choices.timezone}"'}
+
+
 _KEYS = """\
-# Keys of the executor. This file must have mode 600. The paper market takes these two; keys of an
-# exchange need the right to trade, never to withdraw, and should be bound to your address.
-NOCTURNE_BINANCE_KEY=sandbox
-NOCTURNE_BINANCE_SECRET=sandbox
+# Keys of the executor. This file must have mode 600. The paper market takes the key and the secret
+# "sandbox"; those of an exchange need the right to trade, never to withdraw, and should be bound to
+# your address.
+NOCTURNE_BINANCE_KEY={key}
+NOCTURNE_BINANCE_SECRET={key}
 # A key of the exchange's test network, for the round trip of `nocturne golive`.
 #NOCTURNE_BINANCE_DEMO_KEY=
 #NOCTURNE_BINANCE_DEMO_SECRET=
@@ -54,7 +77,7 @@ class Item:
     written: bool
 
 
-def write_folder(folder: Path) -> list[Item]:
+def write_folder(folder: Path, choices: Choices) -> list[Item]:
     """Write what is missing in ``folder``; what exists is not touched."""
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file; give a folder")
@@ -62,18 +85,40 @@ def write_folder(folder: Path) -> list[Item]:
     try:
         for name in ("config", "strategies", "import", "data_lake"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        research = _changed("research.example.toml", _RESEARCH)
-        executor = _changed("settings.example.toml", _EXECUTOR)
+        research = _changed("research.example.toml", _research(choices))
+        executor = _changed("settings.example.toml", _executor(choices))
+        executor = executor.replace("[venues.binance_usdm]", f"[venues.{choices.venue}]", 1)
+        risk = f"what the executor may risk (mode {choices.mode})"
+        keys = _KEYS.format(key="sandbox" if choices.mode == "paper" else "")
         return [
             _write(
                 config / "research.toml", research, "what the night searches, and at which costs"
             ),
-            _write(config / "settings.toml", executor, "what the executor may risk (mode paper)"),
-            _write(config / ".env", _KEYS, "its keys and the address for alerts", 0o600),
+            _write(
+                config / "settings.toml",
+                executor,
+                risk,
+            ),
+            _write(config / ".env", keys, "its keys and the address for alerts", 0o600),
             _write(folder / ".gitignore", _IGNORED, "keeps keys and data out of git"),
         ]
     except OSError as error:
         raise DataError(f"{error.filename}: {error.strerror}") from error
+
+
+def check_folder(folder: Path) -> None:
+    """Read both files of settings as the night and the executor will.
+
+    Raises:
+        SettingsError: one of them, which may be older than this command, is not valid.
+    """
+    from executor.settings import load_settings
+    from flows.settings import FILE_VARIABLE
+    from flows.settings import load_settings as load_research
+
+    load_settings(folder / "config" / "settings.toml")
+    os.environ[FILE_VARIABLE] = str((folder / "config" / "research.toml").resolve())
+    load_research()
 
 
 def _write(path: Path, text: str, purpose: str, mode: int = 0o644) -> Item:

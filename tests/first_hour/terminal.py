@@ -62,8 +62,8 @@ def piped(words: list[str], folder: Path, timeout: float = 110, **variables: str
     return Said(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
 
 
-def at_terminal(words: list[str], folder: Path, **variables: str) -> Said:
-    """Run `nocturne` at a terminal of 100 columns."""
+def at_terminal(words: list[str], folder: Path, typed: str = "", **variables: str) -> Said:
+    """Run `nocturne` at a terminal of 100 columns, where this is typed."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, COLUMNS, 0, 0))
     started = time.monotonic()
@@ -78,6 +78,7 @@ def at_terminal(words: list[str], folder: Path, **variables: str) -> Said:
     )
     os.close(theirs)
     parts = []
+    os.write(ours, typed.encode())
     try:
         while part := _read(ours):
             parts.append(part)
