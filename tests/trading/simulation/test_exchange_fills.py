@@ -52,6 +52,23 @@ def test_a_level_lies_between_its_two_ticks(price: float, ticks: float) -> None:
     assert tick_above(price, ticks) == math.ceil(exact(price) / tick)
 
 
+@pytest.mark.parametrize(
+    ("price", "ticks", "below", "above"),
+    [
+        (0.29, 100.0, 29.0, 29.0),  # 0.29 × 100 is less than 29
+        (math.nextafter(0.3, 0.0), 10.0, 2.0, 3.0),  # and this × 10 is 3
+        (0.5, 10.0, 5.0, 5.0),
+        (0.25, 10.0, 2.0, 3.0),
+        (1e-8, 1e8, 1.0, 1.0),
+        (1_000_000.1, 10.0, 10_000_001.0, 10_000_001.0),
+    ],
+)
+def test_a_price_lies_on_its_tick_or_between_two(
+    price: float, ticks: float, below: float, above: float
+) -> None:
+    assert (tick_below(price, ticks), tick_above(price, ticks)) == (below, above)
+
+
 @given(counts, counts, st.lists(prices | HALVES, max_size=4), ticks_a_unit)
 def test_a_path_stops_where_the_sandboxs_stops(
     start: int, goal: int, levels: list[float], ticks: float

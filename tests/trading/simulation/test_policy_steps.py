@@ -130,3 +130,24 @@ def test_a_policy_is_data_that_numpy_reads_and_runs(candles: CandleColumns) -> N
     assert 0.0 < wanted.mean() < 1.0
     assert share_of(-1.0, 0.1) == share_of(-0.9, 0.1) == 0.0
     assert share_of(1.0, 0.1) == 1.0
+
+
+def test_a_few_steps_to_the_last_digit() -> None:
+    """Half of the equity goes in at 100 and out at 120; between, a sale at the close counts."""
+    opens = np.array([100.0, 100.0, 110.0, 120.0, 120.0])
+    closes = np.array([100.0, 110.0, 120.0, 120.0, 120.0])
+    times = [60_000 * row for row in range(5)]
+    low, high = np.minimum(opens, closes), np.maximum(opens, closes)
+    few = CandleColumns.of(times, opens, high, low, closes)
+    rows = np.array([0, 1, 2, 3])
+    account = SteeredAccount(few, rows, ExitRules(), Costs(0.0, 0.0), compiled=False)
+    found = []
+    for wanted in (0.5, 0.5, 0.0):
+        account.step(wanted)
+        found.append((account.equity, account.trades, account.share))
+    assert found == [
+        (pytest.approx(1.05), 0, 0.5),
+        (pytest.approx(1.10), 0, 0.5),
+        (pytest.approx(1.10), 1, 0.0),
+    ]
+    assert (len(account), account.is_over) == (3, True)

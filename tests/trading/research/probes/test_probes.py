@@ -213,6 +213,16 @@ def test_a_short_history_is_lengthened_by_its_mirror_image(days: CandleColumns) 
     assert found.passed, found.sentence
 
 
+def test_a_history_is_lengthened_until_twice_its_need_and_one_window_fit() -> None:
+    closes = 100.0 + np.arange(125) % 7
+    minutes = [60_000 * i for i in range(125)]
+    enough = CandleColumns.of(minutes, closes, closes, closes, closes, closes)
+    # Twice the 50 candles that are declared, the 24 that are compared, and the decisive one.
+    found = probe_warmup(Forgetful(), BARE, enough, shares=(1.0,))
+    assert (found.lengthened, found.points, found.full.compared) == (False, 4, 4 * 24)
+    assert probe_warmup(Forgetful(), BARE, enough.rows(0, 124), shares=(1.0,)).lengthened
+
+
 def test_a_strategy_on_published_forecasts_is_probed_with_them(days: CandleColumns) -> None:
     values: dict[str, Value] = {"source": "published", "filters": "off", "signal_tf": "15m"}
     drawn = np.random.default_rng(3).normal(0.0, 0.01, len(days))
