@@ -49,6 +49,13 @@ class TestDeflatedSharpe:
     def test_one_trial_is_no_selection(self) -> None:
         assert expected_maximum_sharpe(1, 0.5) == 0.0
 
+    def test_two_trials_deflate_by_their_spread(self) -> None:
+        returns = np.array([0.01, -0.005, 0.02, 0.0, 0.01])
+        found = deflated_sharpe(returns, np.array([0.1, 0.3]))
+        # The spread of two numbers 0.2 apart is 0.2 / sqrt 2.
+        assert found.benchmark == pytest.approx(expected_maximum_sharpe(2, 0.1 * np.sqrt(2)))
+        assert found.benchmark > 0.0
+
     def test_expected_maximum_agrees_with_a_simulation(self) -> None:
         draws = np.random.default_rng(1).standard_normal((20_000, 50))
         assert expected_maximum_sharpe(50, 1.0) == pytest.approx(draws.max(axis=1).mean(), abs=0.05)

@@ -12,7 +12,7 @@ from tests.trading import engines
 from tests.trading.account_runs import FREE, run_account
 from trading.candles import DAY_MS, HOUR_MS, CandleColumns
 from trading.errors import DataError, ParameterError
-from trading.positions.exit_rules import Addition, ExitRules
+from trading.positions.exit_rules import ExitRules
 from trading.positions.liquidation import MAJOR, bracket_at, brackets_of, liquidation_price
 from trading.simulation import Costs, backtest
 from trading.simulation.account.simulation import (
@@ -321,28 +321,3 @@ def test_an_exchange_refuses_an_entry_that_is_too_small_at_the_open(gap, taken):
     assert run.fills is not None
     assert ("" in run.fills.reason) is taken
     assert (run.refused["too small"] == 0) is taken
-
-
-def test_after_an_addition_the_ladder_begins_at_its_first_step():
-    """Every trade begins with a ladder of which nothing is sold."""
-    cycle = [98.0, 97.0, 98.2, 99.6, 100.5, 103.0, 104.0]
-    rules = ExitRules(
-        stop_loss=0.2,
-        take_profit=0.05,
-        half_close=0.9,
-        exit_after_half=True,
-        partials=((0.01, 0.5), (0.02, 0.25)),
-        additions=(Addition(0.01, 1.0, 0.2),),
-    )
-    prices = [*FALL[:3], *cycle, 100.5, 99.0, *cycle]
-    options = {"filters": GRID, "profile": ExchangeProfile(1), "compiled": False}
-    run = run_always(prices, rules, **options)
-    assert run.fills is not None
-    assert run.fills.reason.tolist() == 2 * [
-        "",
-        "add_first",
-        "return_to_initial",
-        "partial_take_profit",
-    ]
-    entered, sold = run.fills.quantity[[0, 4]], run.fills.quantity[[3, 7]]
-    assert (sold == -entered).all()

@@ -10,6 +10,7 @@ from trading.candles import HOUR_MS, MINUTE_MS, Candle, CandleColumns
 from trading.errors import DataError, ParameterError
 from trading.simulation.backtest import decide
 from trading.strategies.decider import Decider
+from trading.strategies.layout import FILTERED
 from trading.strategies.registry import get_strategy, strategy_names
 
 EAGER = {"min_volatility": 0.0, "min_adx": 0.0, "trend_span": 10}
@@ -201,3 +202,9 @@ def test_a_minute_that_is_missing_inside_a_higher_candle_does_not_close_it(bitco
         if not decider.on_candle(bitcoin.candle(row)).reason.startswith("between"):
             closing.append(row - start)
     assert closing == [14, 29, 44, 59]
+
+
+def test_the_last_entry_of_a_stream_says_whether_the_filters_held_it(bitcoin):
+    values = EAGER | {"min_adx": 25.0, "signal_tf": "5m", "filter_tf": "15m", "k": 0.1}
+    stream = decide(get_strategy("breakout"), bitcoin.rows(0, 8_000), values, compiled=False)
+    assert set(stream[:, FILTERED].tolist()) == {0.0, 1.0}

@@ -7,6 +7,7 @@ import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -169,6 +170,21 @@ def test_out_of_sample_measures_are_those_of_the_stored_trades(
     measured = found.entry.out_of_sample
     assert measured["trades"] == len(outside) > 0
     assert measured["total_return"] == pytest.approx(growth - 1.0, abs=1e-12)
+
+
+def test_the_gate_of_the_drawdown_sees_the_fall_within_a_position(
+    lake: Lake, found: OptimizeEntry
+) -> None:
+    trades = lake.read(TRADES, run=found.run).to_pylist()
+    outside = sorted(
+        (row["exit_time"], row["net_return"]) for row in trades if row["sample"] == "out_of_sample"
+    )
+    worth = np.cumprod([1.0, *(1.0 + gained for _, gained in outside)])
+    at_exits = float((1.0 - worth / np.maximum.accumulate(worth)).max())
+    (gate,) = (v for v in found.entry.verdicts if v.name == "max_drawdown")
+    assert gate.value is not None
+    assert gate.value > at_exits + 1e-4
+    assert found.entry.out_of_sample["max_drawdown"] == gate.value
 
 
 def test_the_chosen_set_lies_on_the_approved_plateau(found: OptimizeEntry) -> None:
