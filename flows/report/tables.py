@@ -8,6 +8,7 @@ from typing import Any
 from flows.report import formats, language
 from flows.report.language import recorded, tr
 from flows.report.views import BAD, GOOD, MUTED, Cell, TableView
+from trading.research.day_risk import LEAST_TRADES
 
 Row = Mapping[str, Any]
 
@@ -76,7 +77,11 @@ SHARES = frozenset(
     }
 )
 RATIOS = frozenset({"sharpe", "sortino", "calmar", "profit_factor", "reward_to_risk", "turnover"})
-FEW_TRADES = 10
+SIGNED = frozenset(
+    {"total_return", "sharpe", "sortino", "calmar", "cagr", "expectancy", "worst_trade"}
+)
+"""Measures whose sign says gain or loss: they are green or red wherever they stand."""
+FEW_TRADES = LEAST_TRADES
 NEED_TRADES = frozenset({"sharpe", "sortino", "calmar", "cagr", "profit_factor", "reward_to_risk"})
 """Measures that say nothing with fewer than ``FEW_TRADES`` trades."""
 OF_TRADES = (RATIOS - {"turnover"}) | {"win_rate", "expectancy", "worst_trade"}
@@ -155,7 +160,13 @@ def _figure(name: str, verdict: Row) -> str:
         return shown
     if shown.strip("+ %") != measure(name, threshold).strip("+ %"):
         return shown
-    return formats.signed(f"{100 * value:.6g}") + " %" if name in SHARES else f"{value:.6g}"
+    factor, unit = (100, " %") if name in SHARES else (1, "")
+    for digits in range(2, 6):
+        if f"{factor * value:.{digits}g}" != f"{factor * threshold:.{digits}g}":
+            break
+    else:
+        digits = 6
+    return formats.signed(f"{factor * value:.{digits}g}") + unit
 
 
 def limit(name: str, threshold: Any) -> str:
@@ -212,8 +223,7 @@ def too_few(name: str, metrics: Row) -> bool:
 
 def metric_cell(name: str, metrics: Row) -> Cell:
     """Show a metric in the colour of its sign, unless too few trades carry it."""
-    hint = hidden(name, metrics)
-    return Cell(measured(name, metrics), "" if hint else tone(name, metrics.get(name)), hint)
+    return Cell(measured(name, metrics), measured_tone(name, metrics), hidden(name, metrics))
 
 
 def hidden(name: str, metrics: Row) -> str:
@@ -227,9 +237,14 @@ def hidden(name: str, metrics: Row) -> str:
     )
 
 
+def measured_tone(name: str, metrics: Row) -> str:
+    """Return the colour of a metric; none where something stands in place of its figure."""
+    return "" if said_instead(name, metrics) else tone(name, metrics.get(name))
+
+
 def tone(name: str, value: Any) -> str:
     """Colour values whose sign matters green or red."""
-    if name not in ("total_return", "sharpe", "expectancy") or not formats.known(value):
+    if name not in SIGNED or not formats.known(value):
         return ""
     return GOOD if value > 0 else BAD if value < 0 else ""
 

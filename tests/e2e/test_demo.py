@@ -17,6 +17,15 @@ import pytest
 from cli.demo.plan import FUTURES, SPOT, DemoPlan
 from cli.demo.replay import SECRET
 from lake.releases import current_release
+from tests.browser.pages import (
+    PROGRAM,
+    WIDTHS,
+    chromium,
+    cut_texts,
+    opened,
+    serious_faults,
+    unfold,
+)
 
 PROJECT = Path(__file__).resolve().parents[2]
 REPLAYED_FROM = datetime(2025, 6, 22, tzinfo=UTC)
@@ -181,6 +190,19 @@ def test_entries_are_sized_by_the_forecasts_of_the_releases_models(run: Run) -> 
         assert f"forecast {known['model']} of {release.release_id}" in traced.stdout
     assert "     forecasts    " in run.output
     assert f"{len(intents)} of {len(intents)} entries sized by volatility_1h-" in run.output
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(PROGRAM is None, reason="no Chromium: apt-get install chromium")
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_report_cuts_nothing_when_it_is_unfolded(run: Run, width: int) -> None:
+    report = run.work / "lake" / "reports" / f"{run.release_id}.html"
+    with chromium() as browser:
+        found = opened(browser, report, width)
+        unfold(found.page)
+        assert cut_texts(found.page) == []
+        assert serious_faults(found.page) == []
+        assert found.trouble == []
 
 
 def test_no_file_of_the_run_holds_the_secret(run: Run) -> None:

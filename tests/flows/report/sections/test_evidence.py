@@ -13,6 +13,7 @@ import pytest
 
 from flows.report import formats, tables
 from flows.report.sections.evidence import evidence_view, model_entries, needed
+from flows.report.tables import verdict_row
 from flows.report.views import TableView
 from flows.steps.evidence.hypotheses import read_looks
 from flows.steps.evidence.verdict import weigh
@@ -256,3 +257,19 @@ def test_what_its_hypothesis_refuses_says_so_where_every_gate_was_passed() -> No
     assert found.refused is not None
     assert found.refused.rows[0][3].hint == "the edge has decayed"
     assert evidence_view([], [], [{**entry, "evidence": {"state": "proven"}}]).refused is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "threshold", "text"),
+    [
+        ("warmup", 3.04043e-10, 1e-06, "3e-10"),
+        ("total_return", 0.00001, 0.0, "0.001 %"),
+        ("max_drawdown", 0.250004, 0.25, "25.0004 %"),
+        ("plateau", 0.6, 0.6, "60.00 %"),
+    ],
+)
+def test_a_figure_has_as_many_digits_as_tell_it_from_its_limit(
+    name: str, value: float, threshold: float, text: str
+) -> None:
+    row = verdict_row({"name": name, "value": value, "threshold": threshold, "passed": False})
+    assert row[1].text == text
