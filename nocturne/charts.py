@@ -65,3 +65,15 @@ def curve(title: str, equity: pl.DataFrame) -> ChartPage:
     ]
     times = equity["day"].dt.epoch("ms").to_list()
     return ChartPage(title, "curves", {"times": times, "stepped": False, "panels": panels})
+
+
+def rolling_curves(title: str, rolling: pl.DataFrame) -> ChartPage:
+    """Draw rolling Sharpe ratio and volatility by day."""
+    ratio = {"label": "Sharpe ratio", "tone": "accent", "values": rolling["sharpe"].to_list()}
+    spread = {"label": "volatility", "tone": "warn", "values": rolling["volatility"].to_list()}
+    panels = [
+        {"height": 140, "unit": "number", "digits": 2, "series": [ratio | {"area": False}]},
+        {"height": 140, "unit": "share", "digits": 1, "series": [spread | {"area": False}]},
+    ]
+    times = rolling["day"].dt.epoch("ms").to_list()
+    return ChartPage(title, "curves", {"times": times, "stepped": False, "panels": panels})

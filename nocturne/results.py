@@ -11,9 +11,10 @@ import numpy as np
 import polars as pl
 
 from nocturne.candles import Candles
-from nocturne.charts import ChartPage, curve
+from nocturne.charts import ChartPage, curve, rolling_curves
 from trading.candles import Floats, Integers
 from trading.metrics import Metrics
+from trading.research.day_risk import ROLLING_DAYS, DayRisk, day_risk, sharpe, volatility
 from trading.research.walk_forward import WalkForward
 from trading.simulation import BacktestResult as _Backtest
 from trading.simulation import SearchResult as _Search
@@ -53,16 +54,39 @@ class BacktestResult:
 
     @property
     def months(self) -> pl.DataFrame:
-        """Return of each month."""
-        months = self.summary.months
-        return pl.DataFrame({"month": list(months), "return": list(months.values())})
+        """Return of each UTC month, that of buying and holding, and the difference."""
+        months, held = self.summary.months, self.summary.held_months
+        frame = pl.DataFrame(
+            {
+                "month": list(months),
+                "return": list(months.values()),
+                "buy_and_hold": [held.get(month) for month in months],
+            },
+            schema_overrides={"buy_and_hold": pl.Float64},
+        )
+        return frame.with_columns(difference=pl.col("return") - pl.col("buy_and_hold"))
+
+    @property
+    def risk(self) -> pl.DataFrame:
+        """One row: the measures of `trading.research.day_risk.DayRisk`; none without a trade."""
+        return risk_frame(self.run.daily_returns, self.run.trades)
+
+    @property
+    def rolling(self) -> pl.DataFrame:
+        """Sharpe ratio and volatility (of a year) of the 30 days up to each day."""
+        return rolling_frame(self.run.days, self.run.daily_returns)
 
     def plot(self) -> ChartPage:
         """Draw the equity; a notebook shows it, `ChartPage.save` writes a page."""
         return curve(f"{self.strategy}: equity", self.equity)
 
+    def plot_rolling(self) -> ChartPage:
+        """Draw the rolling Sharpe ratio and volatility."""
+        return rolling_curves(f"{self.strategy}: 30 days", self.rolling)
+
     def _repr_html_(self) -> str:
-        return self.metrics._repr_html_() + self.plot()._repr_html_()
+        frames = (self.metrics, self.risk, self.months)
+        return "".join(one._repr_html_() for one in frames) + self.plot()._repr_html_()
 
 
 @dataclass(frozen=True)
@@ -118,6 +142,11 @@ class WalkForwardResult:
         return equity_frame(self.run.days, self.run.daily_returns, 1.0)
 
     @property
+    def risk(self) -> pl.DataFrame:
+        """One row: the measures of `trading.research.day_risk.DayRisk`; none without a trade."""
+        return risk_frame(self.run.daily_returns, self.run.trades)
+
+    @property
     def folds(self) -> pl.DataFrame:
         """One row a fold: its spans, what was chosen, and both results."""
         rows = []
@@ -164,6 +193,29 @@ def equity_frame(days: Integers, daily_returns: Floats, start: float) -> pl.Data
     """Return the compounded equity at the end of each day."""
     equity = start * np.multiply.accumulate(1.0 + daily_returns)
     return pl.DataFrame({"day": _times(days), "equity": equity})
+
+
+def risk_frame(daily_returns: Floats, trades: Trades) -> pl.DataFrame:
+    """Return the risk of the days in one row; what too few days or trades carry is null."""
+    found = day_risk(daily_returns.tolist(), trades.net_return.tolist())
+    schema = dict(zip(DayRisk._fields, [pl.Float64] * len(DayRisk._fields), strict=True))
+    counts = {"days_won": pl.Int64, "days": pl.Int64}
+    rows = [] if found is None else [found._asdict()]
+    return pl.DataFrame(rows, schema={**schema, **counts})
+
+
+def rolling_frame(days: Integers, daily_returns: Floats) -> pl.DataFrame:
+    """Return Sharpe ratio and volatility of the last `ROLLING_DAYS` days, from their end on."""
+    returns = daily_returns.tolist()
+    ends = range(ROLLING_DAYS, len(returns) + 1)
+    spans = [returns[end - ROLLING_DAYS : end] for end in ends]
+    return pl.DataFrame(
+        {
+            "day": _times(days[ROLLING_DAYS - 1 :]),
+            "sharpe": pl.Series([sharpe(span) for span in spans], dtype=pl.Float64),
+            "volatility": pl.Series([volatility(span) for span in spans], dtype=pl.Float64),
+        }
+    )
 
 
 def _times(values: Integers) -> pl.Series:

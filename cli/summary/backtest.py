@@ -88,8 +88,12 @@ class BacktestReport:
         return text_table(("exit", "trades", "won", "mean return"), rows, left=(0,))
 
     def _months(self) -> str:
-        rows = [(month, _signed(value)) for month, value in self.summary.months.items()]
-        return text_table(("month", "return"), rows, left=(0,))
+        held = self.summary.held_months
+        rows = [
+            (month, _signed(value), _signed(held[month]) if month in held else "")
+            for month, value in self.summary.months.items()
+        ]
+        return text_table(("month", "return", "buy and hold"), rows, left=(0,))
 
     def _measures(self) -> str:
         width = max(len(name) for name in self.measures)
@@ -118,6 +122,7 @@ def document_of(summary: RunSummary, gaps_count: bool = True) -> dict[str, objec
             for name, e in summary.exits.items()
         },
         "months": dict(summary.months),
+        "held_months": dict(summary.held_months),
     }
 
 

@@ -15,8 +15,6 @@ from flows.report.charts.curves import (
     curve_series,
     drawdown,
     panel,
-    rolling_sharpe,
-    rolling_volatility,
     thinned,
 )
 from flows.report.charts.prices import Bars, TradeMark, bars_data, bars_key, price_chart
@@ -28,12 +26,10 @@ from flows.report.charts.trades import (
     return_bars,
 )
 from flows.report.language import tr
-from flows.report.return_tables import period_grid, risk_grid
 from flows.report.sections.account import tone_of
 from flows.report.sections.strategies import compounded, trade_grid
-from flows.report.sections.trade_summary import summary_grid
-from flows.report.trade_tables import drawdown_grid, reason_grid, weekday_grid
-from flows.report.views import Cell, Chart, Fact, TableView
+from flows.report.trade_figures import hold_curve, trade_figures
+from flows.report.views import Cell, Chart, Fact, TableView, TradeFigures
 from trading.candles import CandleColumns, interval_name
 from trading.simulation import Trades
 
@@ -73,13 +69,7 @@ class BacktestPage:
     equity: Chart
     price: Chart
     charts: tuple[Chart, ...]
-    rolling: tuple[Chart, ...]
-    risk: TableView | None
-    periods: TableView | None
-    summary: TableView | None
-    drawdowns: TableView | None
-    reasons: TableView | None
-    weekdays: TableView | None
+    traded: TradeFigures
     measures: TableView | None
     trades: TableView | None
     bars: Mapping[str, Any]
@@ -116,16 +106,10 @@ def backtest_page(run: BacktestRun) -> BacktestPage:
         facts=first_facts(run, len(marks)),
         params=tuple(Fact(name, formats.anything(run.params[name])) for name in sorted(run.params)),
         costs=run.costs,
-        equity=equity_beside_hold(marks, candles, (start, end)),
+        equity=equity_beside_hold(marks, hold_curve(bars), (start, end)),
         price=price_chart("price", BARS_NAME, bars, marks),
         charts=trade_charts(marks, candles),
-        rolling=rolling_charts(marks, (start, end)),
-        risk=risk_grid(equity_of(marks, (start, end)), marks),
-        periods=period_grid(equity_of(marks, (start, end)), hold_of(candles)) if marks else None,
-        summary=summary_grid(marks),
-        drawdowns=drawdown_grid(equity_of(marks, (start, end))),
-        reasons=reason_grid(marks),
-        weekdays=weekday_grid(marks),
+        traded=trade_figures("", marks, equity_of(marks, (start, end)), hold_curve(bars)),
         measures=measure_grid(run.measures),
         trades=trade_grid(marks),
         bars={bars_key(BARS_NAME): bars_data(bars)},
@@ -150,7 +134,11 @@ def first_facts(run: BacktestRun, count: int) -> tuple[Fact, ...]:
         ),
         Fact(tr("Win rate"), tables.measured("win_rate", measures)),
         Fact(tr("Profit factor"), tables.measured("profit_factor", measures)),
-        Fact(tr("Sharpe ratio"), tables.measured("sharpe", measures)),
+        Fact(
+            tr("Sharpe ratio"),
+            tables.measured("sharpe", measures),
+            tone=tables.measured_tone("sharpe", measures),
+        ),
         Fact(tr("In the market"), formats.percent(measures["exposure"])),
     )
 
@@ -182,11 +170,8 @@ def bars_of(candles: CandleColumns) -> Bars:
     )
 
 
-def equity_beside_hold(
-    marks: tuple[TradeMark, ...], candles: CandleColumns, span: tuple[int, int]
-) -> Chart:
+def equity_beside_hold(marks: tuple[TradeMark, ...], hold: Curve, span: tuple[int, int]) -> Chart:
     """Show the equity of the strategy beside that of holding, and its drawdown below."""
-    hold = hold_of(candles)
     equity = equity_of(marks, span)
     depth = drawdown(equity)
     held = thinned(hold)
@@ -209,25 +194,6 @@ def equity_beside_hold(
     data = {"times": times, "stepped": True, "panels": panels}
     note = tr("blue is the strategy, grey is buying and holding")
     return Chart("equity", "curves", tr("Equity and drawdown"), text, data, note)
-
-
-def hold_of(candles: CandleColumns) -> Curve:
-    """Return the value of buying at the first open and holding; 1 is the start."""
-    ends = candles.open_time + candles.interval_ms
-    values = (candles.close / candles.open[0]).tolist()
-    return Curve((int(candles.open_time[0]), *ends.tolist()), (1.0, *values))
-
-
-def rolling_charts(marks: tuple[TradeMark, ...], span: tuple[int, int]) -> tuple[Chart, ...]:
-    """Show the rolling Sharpe ratio and volatility, unless too few trades carry them."""
-    if len(marks) < tables.FEW_TRADES:
-        return ()
-    equity = equity_of(marks, span)
-    found = (
-        rolling_sharpe("rolling-sharpe", equity),
-        rolling_volatility("rolling-volatility", equity),
-    )
-    return tuple(one for one in found if one is not None)
 
 
 def equity_of(marks: tuple[TradeMark, ...], span: tuple[int, int]) -> Curve:

@@ -2,78 +2,52 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
-from collections.abc import Sequence
-from statistics import mean, stdev
-
-import numpy as np
+from collections.abc import Callable, Sequence
 
 from flows.report import formats
 from flows.report.charts.curves import Curve, daily_returns
 from flows.report.charts.prices import TradeMark
 from flows.report.language import each, tr
 from flows.report.sections.trade_summary import share
-from flows.report.tables import FEW_TRADES
-from flows.report.views import Cell, TableView
+from flows.report.views import BAD, GOOD, Cell, TableView
+from trading.research.day_risk import day_risk
 
-LEAST_DAYS = 20
-"""Fewer days carry no quantile of a twentieth and no volatility."""
 MOST_MONTHS = 24
 PERIOD_HEAD = ("Strategy", "Buy and hold", "Difference")
 
 
-def run_up(curve: Curve) -> float:
-    """Return the largest rise from a low to a later value, as a share of the low."""
-    lowest, most = curve.values[0], 0.0
-    for value in curve.values:
-        lowest = min(lowest, value)
-        most = max(most, value / lowest - 1.0 if lowest > 0 else 0.0)
-    return most
-
-
-def quality_number(trades: Sequence[TradeMark]) -> float | None:
-    """Return the system quality number (V. Tharp): √n × mean over deviation of the trades' results.
-
-    None for too few trades, or for equal results.
-    """
-    results = [trade.net for trade in trades]
-    if len(results) < FEW_TRADES or stdev(results) < 1e-12:
-        return None
-    return math.sqrt(len(results)) * mean(results) / stdev(results)
-
-
-def value_at_risk(returns: Sequence[float], tail: float = 0.05) -> tuple[float, float]:
-    """Return the quantile ``tail`` of daily returns, and the mean of the returns up to it."""
-    edge = float(np.quantile(np.array(returns), tail))
-    return edge, mean(value for value in returns if value <= edge)
-
-
 def risk_grid(equity: Curve, trades: Sequence[TradeMark]) -> TableView | None:
     """Show the risk of a day; days are those of UTC. None without a trade."""
-    returns = daily_returns(equity)
-    if not trades or not returns:
+    results = [one.net for one in sorted(trades, key=lambda one: one.exit_time)]
+    risk = day_risk(daily_returns(equity), results)
+    if risk is None:
         return None
-    few = Cell(tr("too few"))
-    enough = len(returns) >= LEAST_DAYS and len(trades) >= FEW_TRADES
-    edge, beyond = value_at_risk(returns) if enough else (0.0, 0.0)
-    quality = quality_number(trades)
-    volatility = formats.percent(stdev(returns) * math.sqrt(365)) if enough else ""
-    won = sum(value > 0 for value in returns)
+    won = tr("{count} of {verdicts}", count=risk.days_won, verdicts=risk.days)
     rows = (
-        (Cell(tr("Best day")), share(max(returns))),
-        (Cell(tr("Worst day")), share(min(returns))),
-        (Cell(tr("Days won")), Cell(tr("{count} of {verdicts}", count=won, verdicts=len(returns)))),
-        (Cell(tr("Volatility of a year")), Cell(volatility) if enough else few),
-        (Cell(tr("Value at risk of a day, 95 %")), share(edge) if enough else few),
-        (Cell(tr("Expected shortfall of a day, 95 %")), share(beyond) if enough else few),
-        (Cell(tr("Largest run-up")), Cell(formats.percent(run_up(equity)))),
-        (
-            Cell(tr("System quality number (SQN)")),
-            few if quality is None else Cell(formats.decimal(quality)),
-        ),
+        (Cell(tr("Best day")), share(risk.best_day)),
+        (Cell(tr("Worst day")), share(risk.worst_day)),
+        (Cell(tr("Days won")), Cell(won)),
+        (Cell(tr("Volatility of a year")), _carried(risk.volatility, _plain)),
+        (Cell(tr("Value at risk of a day, 95 %")), _carried(risk.value_at_risk, share)),
+        (Cell(tr("Expected shortfall of a day, 95 %")), _carried(risk.expected_shortfall, share)),
+        (Cell(tr("Largest run-up")), _plain(risk.run_up)),
+        (Cell(tr("System quality number (SQN)")), _carried(risk.quality, _ratio)),
     )
     return TableView((tr("Days and risk"), tr("Value")), rows)
+
+
+def _carried(value: float | None, shown: Callable[[float], Cell]) -> Cell:
+    """Show a figure, or say that too few days or trades carry it."""
+    return Cell(tr("too few")) if value is None else shown(value)
+
+
+def _plain(value: float) -> Cell:
+    return Cell(formats.percent(value))
+
+
+def _ratio(value: float) -> Cell:
+    return Cell(formats.decimal(value), GOOD if value > 0 else BAD if value < 0 else "")
 
 
 def period_grid(equity: Curve, hold: Curve) -> TableView | None:

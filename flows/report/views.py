@@ -157,6 +157,19 @@ class SurfaceGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class TradeFigures:
+    """What the trades of one run come to by side, day, period, reason and weekday."""
+
+    rolling: tuple[Chart, ...] = ()
+    summary: TableView | None = None
+    risk: TableView | None = None
+    periods: TableView | None = None
+    drawdowns: TableView | None = None
+    reasons: TableView | None = None
+    weekdays: TableView | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StrategyView:
     """One strategy on one symbol."""
 
@@ -177,6 +190,7 @@ class StrategyView:
     figures: tuple[tuple[str, str], ...]
     surfaces: tuple[SurfaceGroup, ...]
     trades: TableView | None
+    traded: TradeFigures | None = None
     missing: tuple[str, ...] = ()
 
 

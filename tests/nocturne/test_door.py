@@ -12,6 +12,8 @@ import pytest
 
 import nocturne as nc
 from cli.main import main
+from flows.report import formats
+from flows.report.backtest_page import BacktestRun, backtest_page
 from lake.store import Lake
 from tests.flows.candle_lake import (
     SAMPLE,
@@ -21,6 +23,7 @@ from tests.flows.candle_lake import (
     sample_minutes,
 )
 from trading.candles import HOUR_MS, CandleColumns
+from trading.research.day_risk import sharpe, volatility
 
 FILE = SAMPLE / "candles_1m" / "usdm" / "BTCUSDT.parquet"
 PLAIN = nc.Terms(compiled=False)
@@ -56,6 +59,48 @@ def test_frames_are_polars_with_times_in_utc_and_turn_into_pandas(candles: nc.Ca
     assert candles.frame.height == len(candles)
     assert candles.to("1h").interval == "1h"
     assert "<table" in ran._repr_html_()
+
+
+def test_risk_and_months_are_those_of_the_page() -> None:
+    candles = nc.read_candles(FILE)
+    ran = nc.backtest("breakout", candles, terms=PLAIN, filters="off", k=0.3, signal_tf="15m")
+    run = BacktestRun(
+        ran.strategy, "x", ran.params, candles.columns, ran.run.trades,
+        ran.run.metrics.as_dict(), 10_000.0, (),
+    )  # fmt: skip
+    page = backtest_page(run).traded
+    assert page.risk is not None
+    assert page.periods is not None
+    risk = ran.risk.row(0, named=True)
+    assert [row[1].text for row in page.risk.rows] == [
+        formats.percent(risk["best_day"]),
+        formats.percent(risk["worst_day"]),
+        f"{risk['days_won']} of {risk['days']}",
+        formats.percent(risk["volatility"]),
+        formats.percent(risk["value_at_risk"]),
+        formats.percent(risk["expected_shortfall"]),
+        formats.percent(risk["run_up"]),
+        formats.decimal(risk["quality"]),
+    ]
+    assert [tuple(cell.text for cell in row) for row in page.periods.rows] == [
+        (month, *(formats.percent(value) for value in values))
+        for month, *values in ran.months.iter_rows()
+    ]
+    returns = ran.run.daily_returns.tolist()
+    assert ran.rolling.height == len(returns) - 29
+    assert ran.rolling["sharpe"][-1] == sharpe(returns[-30:]) != 0.0
+    assert ran.rolling["volatility"][0] == volatility(returns[:30])
+    assert ran.rolling["day"][-1] == ran.equity["day"][-1]
+    assert ran.plot_rolling().spec["times"] == ran.rolling["day"].dt.epoch("ms").to_list()
+    for words in ("value_at_risk", "buy_and_hold", "max_drawdown", "<iframe"):
+        assert words in ran._repr_html_()
+
+
+def test_without_a_trade_there_is_no_risk(candles: nc.Candles) -> None:
+    ran = nc.backtest("breakout", candles.between("2025-05-05", "2025-05-06"), terms=PLAIN)
+    assert len(ran.trades) == 0
+    assert ran.risk.height == 0
+    assert ran.rolling.height == 0
 
 
 def test_a_search_ranks_its_combinations(candles: nc.Candles) -> None:

@@ -28,7 +28,7 @@ class RunSummary:
     Times are epoch ms, UTC; ``end_ms`` is the close of the last candle. Balances are in quote
     currency; ``buy_and_hold`` is the return from the first open to the last close, without costs.
     ``gaps`` counts the places where candles are missing, ``missing`` the candles. ``months`` maps
-    ``2025-05`` to the return of that month.
+    ``2025-05`` to the return of that month, ``held_months`` to that of holding meanwhile.
     """
 
     start_ms: int
@@ -42,6 +42,7 @@ class RunSummary:
     buy_and_hold: float
     exits: Mapping[str, ExitCount]
     months: Mapping[str, float]
+    held_months: Mapping[str, float]
 
     @classmethod
     def of(cls, result: BacktestResult, candles: CandleColumns, capital: float) -> RunSummary:
@@ -59,6 +60,7 @@ class RunSummary:
             buy_and_hold=float(candles.close[-1] / candles.open[0] - 1.0),
             exits=exits_of(result.trades),
             months=monthly_returns(result.days, result.daily_returns),
+            held_months=held_returns(candles),
         )
 
 
@@ -96,3 +98,13 @@ def monthly_returns(days: Integers, daily_returns: Floats) -> dict[str, float]:
         str(month): float(np.prod(1.0 + daily_returns[months == month]) - 1.0)
         for month in np.unique(months)
     }
+
+
+def held_returns(candles: CandleColumns) -> dict[str, float]:
+    """Return what holding returned in each UTC month, from the first open on, without costs."""
+    months = candles.open_time.astype("datetime64[ms]").astype("datetime64[M]")
+    names, first = np.unique(months, return_index=True)
+    ends = candles.close[np.append(first[1:], len(candles)) - 1]
+    starts = np.append(candles.open[0], ends[:-1])
+    returns = (ends / starts - 1.0).tolist()
+    return dict(zip((str(name) for name in names), returns, strict=True))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import mean, stdev
 
 from flows.report import formats
 from flows.report.language import tr
 from flows.report.views import Chart
 from trading.candles import DAY_MS
+from trading.research.day_risk import ROLLING_DAYS, sharpe, volatility
 
 MAX_POINTS = 1800
-ROLLING_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,24 +131,8 @@ def rolling_volatility(key: str, equity: Curve, days: int = ROLLING_DAYS) -> Cha
 
     None for fewer than twice as many days; days are those of UTC.
     """
-    daily = daily_values(equity)
-    returns = daily_returns(equity)[1 : len(daily.values)]
-    if len(returns) < 2 * days:
-        return None
-    spreads = [
-        stdev(returns[end - days : end]) * math.sqrt(365) for end in range(days, len(returns) + 1)
-    ]
-    text = tr(
-        "Over {days} days between {lowest} and {highest}, lately {last}.",
-        days=days,
-        lowest=formats.percent(min(spreads)),
-        highest=formats.percent(max(spreads)),
-        last=formats.percent(spreads[-1]),
-    )
-    series = curve_series(tr("volatility"), "warn", [round(value, 6) for value in spreads])
-    times = list(daily.times[days:])
-    data = {"times": times, "panels": [panel(140, "share", series)]}
-    return Chart(key, "curves", tr("Rolling volatility"), text, data)
+    rolling = Rolling(tr("Rolling volatility"), tr("volatility"), "warn", "share", volatility)
+    return rolling.chart(key, equity, days)
 
 
 def rolling_sharpe(key: str, equity: Curve, days: int = ROLLING_DAYS) -> Chart | None:
@@ -158,26 +141,38 @@ def rolling_sharpe(key: str, equity: Curve, days: int = ROLLING_DAYS) -> Chart |
     Days are those of UTC; a span of days without any change has a ratio of 0, and a day that
     begins with nothing left a return of 0.
     """
-    daily = daily_values(equity)
-    if len(daily.values) <= 2 * days:
-        return None
-    returns = daily_returns(equity)[1 : len(daily.values)]
-    spans = [returns[end - days : end] for end in range(days, len(returns) + 1)]
-    spreads = [stdev(span) for span in spans]
-    ratios = [
-        mean(span) / spread * math.sqrt(365) if spread > 1e-12 else 0.0
-        for span, spread in zip(spans, spreads, strict=True)
-    ]
-    text = tr(
-        "Over {days} days between {lowest} and {highest}, lately {last}.",
-        days=days,
-        lowest=formats.decimal(min(ratios)),
-        highest=formats.decimal(max(ratios)),
-        last=formats.decimal(ratios[-1]),
-    )
-    series = curve_series(tr("Sharpe ratio"), "accent", [round(ratio, 4) for ratio in ratios])
-    data = {"times": list(daily.times[days:]), "panels": [panel(140, "number", series)]}
-    return Chart(key, "curves", tr("Rolling Sharpe ratio"), text, data)
+    rolling = Rolling(tr("Rolling Sharpe ratio"), tr("Sharpe ratio"), "accent", "number", sharpe)
+    return rolling.chart(key, equity, days)
+
+
+@dataclass(frozen=True, slots=True)
+class Rolling:
+    """A measure of the daily returns in a moving span; ``unit`` is share or number."""
+
+    title: str
+    label: str
+    tone: str
+    unit: str
+    measure: Callable[[Sequence[float]], float]
+
+    def chart(self, key: str, equity: Curve, days: int) -> Chart | None:
+        """Draw the measure of every ``days`` days of a stepped curve."""
+        daily = daily_values(equity)
+        returns = daily_returns(equity)[1 : len(daily.values)]
+        if len(returns) < 2 * days:
+            return None
+        found = [self.measure(returns[end - days : end]) for end in range(days, len(returns) + 1)]
+        shown = formats.percent if self.unit == "share" else formats.decimal
+        text = tr(
+            "Over {days} days between {lowest} and {highest}, lately {last}.",
+            days=days,
+            lowest=shown(min(found)),
+            highest=shown(max(found)),
+            last=shown(found[-1]),
+        )
+        series = curve_series(self.label, self.tone, [round(value, 6) for value in found])
+        data = {"times": list(daily.times[days:]), "panels": [panel(140, self.unit, series)]}
+        return Chart(key, "curves", self.title, text, data)
 
 
 def curve_series(label: str, tone: str, values: list[float]) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flows.report import formats, tables
@@ -15,6 +15,7 @@ from flows.report.charts.surfaces import varying
 from flows.report.charts.trades import month_map, reason_bars, return_bars
 from flows.report.language import recorded, tr, zone_name
 from flows.report.sections.parameter_surfaces import parsed, surface_groups
+from flows.report.trade_figures import hold_curve, trade_figures
 from flows.report.views import (
     BAD,
     GOOD,
@@ -24,6 +25,7 @@ from flows.report.views import (
     Fact,
     StrategyView,
     TableView,
+    TradeFigures,
 )
 from trading.market.gaps import Gaps
 
@@ -91,6 +93,7 @@ def strategy_view(entry: Row, evidence: StrategyResults) -> StrategyView:
         figures=card_figures(entry.get(OUT) or {}),
         surfaces=surfaces,
         trades=trade_grid(trades),
+        traded=traded_figures(key, evidence, trades),
         missing=missing_lines(trades, [name for name, found in parts.items() if not found]),
     )
 
@@ -233,6 +236,17 @@ def equity_view(key: str, evidence: StrategyResults, trades: Sequence[TradeMark]
     return equity_chart(f"{key}-equity", title, curve, tr("folds stitched in time, after costs"))
 
 
+def traded_figures(
+    key: str, evidence: StrategyResults, trades: Sequence[TradeMark]
+) -> TradeFigures | None:
+    """Return what the out-of-sample trades come to; None without a trade."""
+    if not trades:
+        return None
+    bars = evidence.bars
+    hold = hold_curve(bars) if bars is not None and bars.times else None
+    return trade_figures(f"{key}-", trades, compounded(trades, evidence.folds), hold)
+
+
 def compounded(trades: Sequence[TradeMark], folds: Sequence[Row]) -> Curve:
     """Compound trades to equity over the test spans; it starts at 1 and steps at each exit."""
     ordered = sorted(trades, key=lambda trade: trade.exit_time)
@@ -289,7 +303,7 @@ def fold_grid(folds: Sequence[Row]) -> TableView | None:
             Cell(formats.span(row["test_from"], row["test_to"])),
             Cell(params_text(row.get("params"))),
         ]
-        cells += [fold_cell(name, row.get(name)) for name, _ in shown]
+        cells += [fold_cell(name, row) for name, _ in shown]
         cells += [gap_cell(row.get(name)) for name, _ in lacking]
         rows.append(tuple(cells))
     labels = (tr(label) for _, label in (*shown, *lacking))
@@ -297,10 +311,12 @@ def fold_grid(folds: Sequence[Row]) -> TableView | None:
     return TableView(head, tuple(rows), frozenset({0, 1, 2, 3}))
 
 
-def fold_cell(column: str, value: Any) -> Cell:
-    """Show a measure of one fold; only test results are coloured."""
+def fold_cell(column: str, row: Row) -> Cell:
+    """Show a measure of one fold, unless too few trades carry it; only test results have colour."""
     side, _, name = column.partition("_")
-    return Cell(tables.measure(name, value), tables.tone(name, value) if side == "test" else "")
+    own = {"trades": row.get(f"{side}_trades"), name: row.get(column)}
+    cell = tables.metric_cell(name, own)
+    return cell if side == "test" else replace(cell, tone="")
 
 
 def gap_cell(missing: Any) -> Cell:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flows.report.backtest_page import (
     backtest_html,
     backtest_page,
+    equity_of,
     excursions,
-    rolling_charts,
+    measure_grid,
     trade_marks,
 )
 from flows.report.sections.trade_summary import duration, summary_grid
+from flows.report.tables import FEW_TRADES, MEASURES, SIGNED
+from flows.report.trade_figures import rolling_charts
 from tests.flows.report.backtests import NASTY, START, TWO, candles, small_run, trades_of
 from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -53,19 +58,43 @@ def test_a_run_without_trades_says_so_and_still_shows_the_price() -> None:
     page = backtest_page(small_run(total=0.0))
     assert page.headline == "No gain, no loss: 0.00 (0.00 %)"
     assert page.charts == ()
-    assert page.summary is None
+    assert page.traded.summary is None
     assert "The strategy made no trade" in backtest_html(small_run(total=0.0))
 
 
 def test_the_rolling_sharpe_ratio_needs_as_many_trades_as_the_plain_one() -> None:
     span = (START, START + 100 * DAY_MS)
     rows = [(24 * n, 24 * n + 5, 1, 0.01, "day_end") for n in range(10)]
-    assert rolling_charts(trade_marks(trades_of(*rows[:9])), span) == ()
-    assert rolling_charts(trade_marks(trades_of()), span) == ()
-    assert [one.key for one in rolling_charts(trade_marks(trades_of(*rows)), span)] == [
-        "rolling-sharpe",
-        "rolling-volatility",
-    ]
+
+    def keys(count: int) -> list[str]:
+        marks = trade_marks(trades_of(*rows[:count]))
+        return [one.key for one in rolling_charts("", marks, equity_of(marks, span))]
+
+    assert keys(9) == keys(0) == []
+    assert keys(10) == ["rolling-sharpe", "rolling-volatility"]
+
+
+@pytest.mark.parametrize(("value", "tone"), [(-1.0, "bad"), (0.5, "good"), (0.0, "")])
+def test_every_measure_whose_sign_says_gain_or_loss_has_its_colour(value: float, tone: str) -> None:
+    measures = dict.fromkeys([name for name, _ in MEASURES], value) | {"trades": FEW_TRADES}
+    grid = measure_grid(measures)
+    assert grid is not None
+    coloured = {row[0].text: row[1].tone for row in grid.rows if row[1].tone}
+    labels = {label for name, label in MEASURES if name in SIGNED}
+    assert coloured == (dict.fromkeys(labels, tone) if tone else {})
+    assert {"Sharpe ratio", "Sortino ratio", "Calmar ratio", "Annual growth"} <= labels
+    few = measure_grid(measures | {"trades": FEW_TRADES - 1})
+    assert few is not None
+    assert {row[1].tone for row in few.rows if row[1].text == "too few"} == {""}
+
+
+def test_a_fact_has_the_colour_of_its_measure() -> None:
+    run = small_run(*TWO, total=-0.01)
+    enough = replace(run, measures={**run.measures, "trades": FEW_TRADES, "sharpe": -1.5})
+    tones = {one.label: one.tone for one in backtest_page(enough).facts}
+    assert tones["Sharpe ratio"] == "bad"
+    tones = {one.label: one.tone for one in backtest_page(run).facts}
+    assert tones["Sharpe ratio"] == ""
 
 
 def test_hostile_names_are_escaped() -> None:

@@ -12,10 +12,7 @@ from flows.report.language import Locale, localized
 from flows.report.return_tables import (
     period_edges,
     period_grid,
-    quality_number,
     risk_grid,
-    run_up,
-    value_at_risk,
 )
 from flows.report.views import TableView
 from trading.candles import DAY_MS, HOUR_MS
@@ -42,24 +39,6 @@ def test_a_day_is_worth_what_it_changed() -> None:
     assert daily_returns(curve) == pytest.approx([0.1, -0.1, 0.0])
     partial = Curve((DAY_MS // 2, DAY_MS, DAY_MS + 1), (1.0, 1.1, 0.99))
     assert daily_returns(partial) == pytest.approx([0.1, -0.1])
-
-
-def test_the_run_up_is_from_a_low_to_a_later_high() -> None:
-    assert run_up(Curve((0, 1, 2, 3, 4), (1.0, 0.8, 1.2, 0.9, 1.1))) == pytest.approx(0.5)
-    assert run_up(Curve((0, 1), (1.0, 0.5))) == 0.0
-
-
-def test_the_quality_number_of_ten_trades() -> None:
-    # Five of +3 % and five of -1 %: mean 1 %, squares 10 × (2 %)², deviation √(0.004/9).
-    assert quality_number(trades(*[0.03, -0.01] * 5)) == pytest.approx(1.5)
-    assert quality_number(trades(*[0.03, -0.01] * 4)) is None
-    assert quality_number(trades(*[0.01] * 10)) is None
-
-
-def test_the_value_at_risk_is_the_twentieth_worst_share_of_days() -> None:
-    # 21 days: the quantile of 5 % is the second worst; beyond it lie -10 % and -4 %.
-    returns = [-0.10, -0.04, *[0.01] * 19]
-    assert value_at_risk(returns) == pytest.approx((-0.04, -0.07))
 
 
 def test_the_risk_of_a_day_needs_days_and_trades() -> None:
