@@ -85,6 +85,7 @@ class ExecutionReports:
             moved = event.total - before.wallet
             self._portfolio.balances[wallet] = Balance(event.total, before.available + moved)
             self._portfolio.balances_at[wallet] = event.event_time
+            self._portfolio.balances_by[wallet] = event.event_time
         if event.transfer:
             self._transfers.on_stream(event)
 

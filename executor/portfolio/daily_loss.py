@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 from executor.bus.events import ClosedCandle, Event, EventType
@@ -25,6 +26,7 @@ class DailyLossLimit:
         self._portfolio = portfolio
         self._transfers = transfers
         self._confirming: set[str] = set()
+        self._listing = False
         transfers.subscribe(self.transferred)
         self._day = int(services.ledger.meta("day", "-1"))
         self._latched = int(services.ledger.meta("day_limit_reached", "-1"))
@@ -65,11 +67,16 @@ class DailyLossLimit:
         return sorted({wallet.asset for wallet in self._portfolio.wallets})
 
     def roll(self) -> None:
-        """Begin a new day when market time says so; the baselines survive a restart."""
+        """Begin a new day when market time says so; the baselines survive a restart.
+
+        Until it is known which credits the balances have, the day before goes on.
+        """
         day, assets = self._today(), self._assets()
         if day == self._day and all(map(self._begun, assets)):
             return
         funded = [asset for asset in assets if self._portfolio.equity(asset) > 0]
+        if funded and not self._settled():
+            return
         if day != self._day and funded:
             self._day = day
             self._services.ledger.set_meta("day", str(day))
@@ -79,23 +86,48 @@ class DailyLossLimit:
             if self.baseline(asset) == 0:
                 # A wallet of the first instrument that is traded from it.
                 self._store(asset, self._portfolio.equity(asset))
-            elif not self._times_known(asset):
-                # A ledger of a version that stored none; its transfers count from now on.
-                self._store(asset, self.baseline(asset))
+            elif not self._begun(asset):
+                self._store(asset, self.baseline(asset) + self._joined(asset))
+
+    def _settled(self) -> bool:
+        """Whether the balances can be a baseline; requests the lists that this takes."""
+        if self._services.settings.mode is Mode.REPLAY or self._transfers.settled():
+            return True
+        if self._transfers.unlisted() and not self._listing:
+            self._listing = True
+            self._services.spawn("baseline", self._list())
+        return False
+
+    async def _list(self) -> None:
+        try:
+            await asyncio.gather(*map(self._transfers.ask, self._transfers.unlisted()))
+            if self._transfers.settled():
+                self.roll()
+        finally:
+            self._listing = False
 
     def _begun(self, asset: str) -> bool:
-        """Whether the day of an asset has a baseline whose transfers are known."""
-        return self.baseline(asset) != 0 and self._times_known(asset)
+        """Whether the day of an asset has a baseline that all its wallets are in."""
+        return self.baseline(asset) != 0 and not self._unknown(asset)
+
+    def _unknown(self, asset: str) -> list[Wallet]:
+        """Wallets of an asset of which no balance is in its baseline."""
+        wallets = (wallet for wallet in self._portfolio.wallets if wallet.asset == asset)
+        return [wallet for wallet in wallets if not self._services.ledger.meta(_time_name(wallet))]
+
+    def _joined(self, asset: str) -> Decimal:
+        """What the wallets that came after the baseline bring: that is no profit."""
+        unknown = self._unknown(asset)
+        if len(unknown) == sum(wallet.asset == asset for wallet in self._portfolio.wallets):
+            # A ledger of a version that stored no times; transfers count from now on.
+            return Decimal(0)
+        return sum(map(self._portfolio.equity_of, unknown), Decimal(0))
 
     def transferred(self, wallet: Wallet, amount: Decimal, at_ms: int) -> None:
         """Money paid in or out is no profit or loss; what the baseline has in it is left alone."""
         counted = int(self._services.ledger.meta(_time_name(wallet), "-1"))
         if counted >= 0 and at_ms > counted and self.baseline(wallet.asset) > 0:
             self._write(wallet.asset, self.baseline(wallet.asset) + amount)
-
-    def _times_known(self, asset: str) -> bool:
-        wallets = (wallet for wallet in self._portfolio.wallets if wallet.asset == asset)
-        return any(self._services.ledger.meta(_time_name(wallet)) for wallet in wallets)
 
     def _store(self, asset: str, baseline: Decimal) -> None:
         """Begin from a baseline, with the time of each balance that it was made of."""

@@ -131,7 +131,9 @@ class Portfolio:
         self._traded_from: tuple[Wallet, ...] = ()
         self.balances: dict[Wallet, Balance] = {}
         self.balances_at: dict[Wallet, int] = {}
-        """Exchange time (ms) of each balance."""
+        """Exchange time (ms) of each balance: it has everything from before."""
+        self.balances_by: dict[Wallet, int] = {}
+        """Exchange time (ms) after which nothing can be in a balance."""
 
     def subscribe(self, listener: ChangeListener) -> None:
         """Call ``listener`` after each change of a position, before `changed` returns."""

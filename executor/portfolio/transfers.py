@@ -2,6 +2,9 @@
 
 The stream tells at once but not what happened while it was down; the list has everything but comes
 later. The ledger keeps what was seen: neither a restart nor the second path counts it again.
+
+Some transfers are listed by a time from before their credit. Such a credit is taken to be as late
+as it can be, so a baseline must be settled: a list after its balances named no new one.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ OVERLAP_MS = 5 * MINUTE_MS
 """How far before its newest transfer a list is requested again."""
 
 Listener = Callable[[Wallet, Decimal, int], None]
-"""Takes the wallet, the amount and the time (ms) of a transfer."""
+"""Takes the wallet, the amount and the latest possible time (ms) of a transfer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,10 @@ class Transfers:
         self._portfolio = portfolio
         self._listeners: list[Listener] = []
         self._asked: dict[str, float] = {}
+        self._looked: dict[str, int] = {}
+        """Market time (ms) of the newest request for a list that has ended, answered or not."""
+        self._late: dict[str, int] = {}
+        """The same of the newest one that was answered with a new late credit."""
 
     def subscribe(self, listener: Listener) -> None:
         """Call ``listener`` with each transfer."""
@@ -89,6 +96,23 @@ class Transfers:
             for wallet, balance in balances.items()
         )
 
+    def unlisted(self) -> list[Venue]:
+        """Venues with a balance that is newer than their list."""
+        names = {
+            wallet.venue
+            for wallet, at_ms in self._portfolio.balances_by.items()
+            if self._looked.get(wallet.venue, -1) < at_ms
+        }
+        return [venue for venue in self._services.venues if venue.name in names]
+
+    def settled(self) -> bool:
+        """Whether it is known of every credit if the balances have it; True without an answer."""
+        late = any(
+            at_ms <= self._late.get(wallet.venue, -1)
+            for wallet, at_ms in self._portfolio.balances_at.items()
+        )
+        return not late and not self.unlisted()
+
     async def look(self, venue: Venue, *, surprising: bool) -> None:
         """Ask for the list once a minute, and whenever the balances were surprising.
 
@@ -113,35 +137,36 @@ class Transfers:
         except VenueFaultError as fault:
             log.warning("%s: transfers not listed: %s", venue.name, fault)
             return
+        finally:
+            self._looked[venue.name] = now
         self._asked[venue.name] = time.monotonic()
         for transfer in sorted(listed or (), key=lambda found: found.time):
-            self._take_listed(venue.name, transfer)
-        # What is new in the next list was not in the wallet now, restarts included.
-        self._services.ledger.set_meta(_listed_name(venue.name), str(now))
+            if self._take_listed(venue.name, transfer) and transfer.late_ms:
+                self._late[venue.name] = now
 
-    def _take_listed(self, venue: str, transfer: Transfer) -> None:
+    def _take_listed(self, venue: str, transfer: Transfer) -> bool:
+        """Take a row of a list; returns whether neither path has named it before."""
         seen = self._seen(venue)
         if any(known.id == transfer.id for known in seen):
-            return
+            return False
         asset, amount, at_ms = transfer.wallet.asset, transfer.amount, transfer.time
         for place, known in enumerate(seen):
             if not known.id and known.may_be(asset, amount, at_ms, transfer.late_ms):
                 # It stays known for as long as the list may name it, whoever saw it first.
                 seen[place] = replace(known, id=transfer.id, late_ms=transfer.late_ms)
                 self._store(venue, seen)
-                return
-        if transfer.late_ms:
-            listed_at = int(self._services.ledger.meta(_listed_name(venue), "-1"))
-            at_ms = max(at_ms, listed_at + 1)
+                return False
         new = SeenTransfer(asset, str(amount), at_ms, transfer.id, late_ms=transfer.late_ms)
         self._take(venue, seen, new)
+        return True
 
     def _take(self, venue: str, seen: list[SeenTransfer], new: SeenTransfer) -> None:
         """Remember a transfer in the transaction of what follows from it."""
         with self._services.ledger.atomic():
             self._store(venue, [*seen, new])
             for listener in self._listeners:
-                listener(Wallet(venue, new.asset), Decimal(new.amount), new.time)
+                # As late as it can be: a credit taken for an older one would hide a loss.
+                listener(Wallet(venue, new.asset), Decimal(new.amount), new.time + new.late_ms)
 
     def _seen(self, venue: str) -> list[SeenTransfer]:
         stored = self._services.ledger.meta(f"transfers:{venue}", "[]")
@@ -151,8 +176,3 @@ class Transfers:
         now = self._services.clock.now_ms()
         kept = [one for one in seen if now - one.time <= (LATE_KEPT_MS if one.late_ms else KEPT_MS)]
         self._services.ledger.set_meta(f"transfers:{venue}", orjson.dumps(kept).decode())
-
-
-def _listed_name(venue: str) -> str:
-    """Name of the market time (ms) at which a venue's transfers were last listed."""
-    return f"transfers_listed:{venue}"

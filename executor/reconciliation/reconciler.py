@@ -99,6 +99,7 @@ class Reconciler:
         # Before anything else is awaited: a deposit that raised the baseline alone is a loss.
         portfolio.balances |= current
         portfolio.balances_at |= dict.fromkeys(current, asked_at)
+        portfolio.balances_by |= dict.fromkeys(current, self._services.clock.now_ms())
         await self._look_for_transfers(venue, surprising=surprising)
         self._services.clock.adjust(venue.offset_ms)
         at_venue = {position.symbol: position for position in held}

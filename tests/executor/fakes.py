@@ -237,7 +237,12 @@ class SilentStream:
 
 @asynccontextmanager
 async def executor_on(
-    folder: Path, venue: FakeVenue, /, ledger: Ledger | None = None, **changes: object
+    folder: Path,
+    venue: FakeVenue,
+    /,
+    ledger: Ledger | None = None,
+    now_ms: int = 2 * MINUTE,
+    **changes: object,
 ) -> AsyncIterator[Executor]:
     """Run an executor over a fake venue, reconciled once; the market streams are silent."""
     settings = Settings.model_validate(
@@ -253,7 +258,7 @@ async def executor_on(
     if ledger is None:
         ledger = Ledger(folder / "ledger.sqlite")
     connection = VenueConnection(venue, SilentStream(), SilentStream())
-    executor = build(settings, ReplayClock(2 * MINUTE), ledger, [connection])
+    executor = build(settings, ReplayClock(now_ms), ledger, [connection])
     services = executor.services
     venue.sink = executor.on_user_event
     await executor.rollout.connect([BTCUSDT, ETHUSDT])
