@@ -10,12 +10,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from trading.ensemble.weights import WeightRules, ensemble_weights
+from trading.ensemble.running_sums import RunningMean, RunningScore
+from trading.ensemble.weights import WeightRules, weights_of
 
 LEAST_DAYS = 20
 """Days below which nothing is known."""
-LAGS = 5
-"""Days over which differences may be correlated (Newey and West, 1987)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,35 +46,38 @@ def weigh_days(returns: Mapping[str, Sequence[float]], rules: WeightRules) -> We
     bounded, and smoothed from day to day. Nothing of a day changes its own weights.
     """
     days = min((len(own) for own in returns.values()), default=0)
+    scores = {name: RunningScore() for name in sorted(returns)}
+    equal = dict.fromkeys(scores, 0.0)
+    gains = RunningMean()
     learnt: Mapping[str, float] = {}
     used: Mapping[str, float] = {}
-    gains: list[float] = []
     weights = []
     for day in range(days):
-        before = {name: own[:day] for name, own in returns.items()}
-        learnt = ensemble_weights(before, learnt, rules)
-        helps = weight_evidence(gains, rules.least_t).learned
-        used = ensemble_weights(before, used, rules, learned=helps)
+        known = {name: run.score(rules.prior_days) for name, run in scores.items()}
+        learnt = weights_of(known, learnt, rules)
+        helps = _evidence(gains, rules.least_t).learned
+        used = weights_of(known if helps else equal, used, rules)
         weights.append(used)
-        gains.append(_gain(learnt, {name: own[day] for name, own in returns.items()}))
-    return WeighedDays(tuple(weights), weight_evidence(gains, rules.least_t))
+        today = {name: own[day] for name, own in returns.items()}
+        gains.add(_gain(learnt, today))
+        for name, run in scores.items():
+            run.add(today[name])
+    return WeighedDays(tuple(weights), _evidence(gains, rules.least_t))
 
 
 def weight_evidence(gains: Sequence[float], least_t: float) -> WeightEvidence:
-    """Return what daily ``gains`` over equal weights show; ``least_t`` of 0 asks for nothing."""
-    count = len(gains)
-    if not count:
-        return WeightEvidence(0, 0.0, 0.0, least_t == 0.0)
-    mean = math.fsum(gains) / count
-    off = [value - mean for value in gains]
-    total = math.fsum(value * value for value in off)
-    for lag in range(1, min(LAGS, count - 1) + 1):
-        shared = math.fsum(off[place] * off[place - lag] for place in range(lag, count))
-        total += 2.0 * (1.0 - lag / (LAGS + 1)) * shared
-    error = math.sqrt(max(total, 0.0)) / count
+    """Return what daily ``gains`` over equal weights show; with ``least_t`` of 0 nothing has to."""
+    run = RunningMean()
+    for gain in gains:
+        run.add(gain)
+    return _evidence(run, least_t)
+
+
+def _evidence(gains: RunningMean, least_t: float) -> WeightEvidence:
+    mean, error = gains.mean(), gains.error()
     t_value = mean / error if error > 1e-12 else 0.0
-    enough = count >= LEAST_DAYS and t_value >= least_t
-    return WeightEvidence(count, mean, t_value, least_t == 0.0 or enough)
+    enough = gains.count >= LEAST_DAYS and t_value >= least_t
+    return WeightEvidence(gains.count, mean, t_value, least_t == 0.0 or enough)
 
 
 def _gain(weights: Mapping[str, float], returns: Mapping[str, float]) -> float:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from trading.ensemble.running_sums import RunningScore
 from trading.errors import ParameterError
 
 REVERSALS = frozenset({"rsi_bollinger", "ict_aggressive", "ict_mixed"})
@@ -58,14 +59,10 @@ def member_score(returns: Sequence[float], prior_days: float) -> float:
 
     ``returns`` are out-of-sample daily returns; fewer than two returns, or a loss, score 0.
     """
-    count = len(returns)
-    if count < 2:
-        return 0.0
-    mean = math.fsum(returns) / count
-    variance = math.fsum((value - mean) ** 2 for value in returns) / (count - 1)
-    if mean <= 0.0 or variance <= 0.0:
-        return 0.0
-    return mean / math.sqrt(variance) * count / (count + prior_days)
+    run = RunningScore()
+    for value in returns:
+        run.add(value)
+    return run.score(prior_days)
 
 
 def ensemble_weights(
@@ -77,28 +74,38 @@ def ensemble_weights(
 ) -> dict[str, float]:
     """Return the weight of each member, sorted by name; without members there are none.
 
-    Weights add up to 1, in proportion to :func:`member_score`, or equal while no member scores or
-    where they are not ``learned``.
-    Each weight is within the bounds (unless too few or too many members could not add up to 1) and
-    moves ``rules.step`` of the way from its ``previous`` value; a new member starts at 0.
+    The weights are those of :func:`weights_of` the members' scores, or equal where they are not
+    ``learned``.
     """
     chosen = rules or WeightRules()
     names = sorted(returns)
-    if not names:
-        return {}
-    scores: dict[str, float] = {}
+    scores = dict.fromkeys(names, 0.0)
     if learned:
         scores = {name: member_score(returns[name], chosen.prior_days) for name in names}
+    return weights_of(scores, previous, chosen)
+
+
+def weights_of(
+    scores: Mapping[str, float], previous: Mapping[str, float] | None, rules: WeightRules
+) -> dict[str, float]:
+    """Return the weight of each member, in the order of ``scores`` (see :func:`member_score`).
+
+    Weights add up to 1, in proportion to the scores, or equal while no member scores.
+    Each weight is within the bounds (unless too few or too many members could not add up to 1) and
+    moves ``rules.step`` of the way from its ``previous`` value; a new member starts at 0.
+    """
+    if not scores:
+        return {}
     if not any(scores.values()):
-        scores = dict.fromkeys(names, 1.0)
-    wanted = _within_bounds(scores, chosen)
+        scores = dict.fromkeys(scores, 1.0)
+    wanted = _within_bounds(scores, rules)
     if not previous:
         return wanted
     moved = {
-        name: previous.get(name, 0.0) + chosen.step * (wanted[name] - previous.get(name, 0.0))
-        for name in names
+        name: previous.get(name, 0.0) + rules.step * (wanted[name] - previous.get(name, 0.0))
+        for name in scores
     }
-    return _within_bounds(moved, chosen)
+    return _within_bounds(moved, rules)
 
 
 def factor_of(strategy: str, regime: str, seen: Sequence[float]) -> float:
@@ -150,5 +157,6 @@ def _within_bounds(scores: Mapping[str, float], rules: WeightRules) -> dict[str,
         lack = math.fsum(least - weights[name] for name in under)
         cut = over if excess >= lack else under
         if not cut:
-            return {name: {**fixed, **weights}[name] for name in scores}
+            found = {**fixed, **weights}
+            return {name: found[name] for name in scores}
         fixed.update(cut)
