@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -24,12 +25,14 @@ from dashboard.access.sessions import LONGEST_S, LoginSession, Sessions, same
 from dashboard.access.throttle import NAME as THROTTLE_FILE
 from dashboard.access.throttle import Throttle
 from dashboard.controls import ACTIONS, CHANGE_WORD, RELOAD, SettingsReader, perform
-from dashboard.flow_runs import flow_runs, run_link
 from dashboard.live import LiveState
-from dashboard.release_watch import find_report
+from dashboard.research.flow_runs import flow_runs, run_link
+from dashboard.research.release_watch import find_report
 from dashboard.settings import DashboardSettings, ExecutorAccess
 from dashboard.snapshot import PARTS
 from trading.errors import NocturneError
+
+log = logging.getLogger(__name__)
 
 PAGES = {"": "Now", "trades": "Trades", "research": "Research", "control": "Control", "log": "Log"}
 UNKNOWN_PAGE = 4404
@@ -161,6 +164,7 @@ class Dashboard:
         self._sessions.end(request.cookies.get(COOKIE))
         # The research page is painted at once when it is opened: its release is read already.
         self._ahead = asyncio.ensure_future(asyncio.to_thread(self._live.releases.part))
+        self._ahead.add_done_callback(_logged)
         answer = RedirectResponse("/", status_code=303)
         answer.set_cookie(
             COOKIE,
@@ -209,6 +213,12 @@ class Dashboard:
                             await socket.send_text(body.decode())
         except (WebSocketDisconnect, RuntimeError, TimeoutError):
             return  # the viewer went away, or takes nothing
+
+
+def _logged(reading: asyncio.Future[dict[str, Any]]) -> None:
+    """Log what went wrong; the page reads the release again and shows it."""
+    if not reading.cancelled() and (error := reading.exception()) is not None:
+        log.warning("release not read ahead: %s", error)
 
 
 @lru_cache(maxsize=64)

@@ -18,7 +18,7 @@ from dashboard.changes import changed_parts
 from dashboard.executor_feed import ExecutorFeed, HealthWatch, StatusReading
 from dashboard.ledger_reader import NO_ROWS, LedgerReader, OtherLedgers
 from dashboard.parts.controllable import open_positions, strategies
-from dashboard.release_watch import ReleaseWatch
+from dashboard.research.release_watch import ReleaseWatch
 from dashboard.settings import DashboardSettings, ExecutorAccess
 from dashboard.snapshot import PartsOfTrades, Surroundings, snapshot
 

@@ -6,8 +6,6 @@ import asyncio
 import os
 import platform
 import shutil
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from cli.doctor.key_remedy import key_remedy
+from dashboard.research.bounded_http import ask
 from executor.settings import Keys, Mode, Settings, load_addresses, load_keys, load_settings
 from executor.settings.first_week import read_first_week
 from executor.settings.overrides import read_overrides
@@ -30,6 +30,7 @@ LEAST_DISK = 1024**3
 MOST_SKEW_S = 2.0
 """The header of a server's time has whole seconds."""
 TIMEOUT_S = 5.0
+HEALTHY = 200
 PREFECT = "http://127.0.0.1:4200/api"
 
 
@@ -222,15 +223,13 @@ def clock_line(venue: str, settings: Settings) -> CheckLine:
     name = f"clock of {venue}"
     before = _now()
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
-            said = answer.headers.get("Date")
-    except urllib.error.HTTPError as error:
-        said = error.headers.get("Date")
+        said = ask(url, TIMEOUT_S).headers.get("Date")
     except (OSError, ValueError, HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        paper = settings.mode is Mode.PAPER and isinstance(reason, ConnectionRefusedError)
+        paper = settings.mode is Mode.PAPER and isinstance(error, ConnectionRefusedError)
         remedy = PAPER_REMEDY if paper else "look at the network and the URL"
-        return CheckLine(name, "wrong", f"{url} cannot be reached ({reason})", remedy)
+        return CheckLine(
+            name, "wrong", f"{url} cannot be reached ({error or type(error).__name__})", remedy
+        )
     if said is None:
         return CheckLine(name, "warning", f"{url} does not say its time", "compare it by hand")
     # The server answered between the two readings, and its time is cut to a whole second.
@@ -272,10 +271,7 @@ async def venue_lines(venue: str, settings: Settings, keys: Keys) -> list[CheckL
     except TimeoutError:
         return [CheckLine(name, "wrong", "the exchange does not answer", "try again in a minute")]
     except (VenueFaultError, NocturneError) as fault:
-        text = plugin.mask(str(fault))
-        return [
-            CheckLine(name, "wrong", text, "make a new key at the exchange, bound to this address")
-        ]
+        return [CheckLine(name, "wrong", plugin.mask(str(fault)), key_remedy(fault))]
     except Exception as error:
         # Whatever a server answers, the other lines are still shown.
         text = plugin.mask(f"an answer that is not understood ({type(error).__name__}: {error})")
@@ -297,9 +293,12 @@ def prefect_line() -> CheckLine:
     """A Prefect server answers."""
     url = os.environ.get("PREFECT_API_URL") or PREFECT
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=TIMEOUT_S):
-            return ok("prefect", "a server answers")
+        status = ask(f"{url}/health", TIMEOUT_S).status
     except (OSError, ValueError, HTTPException):
         return CheckLine(
             "prefect", "warning", "no server answers", "run `make up` to schedule flows"
         )
+    if status != HEALTHY:
+        found = f"{url} answers with status {status}"
+        return CheckLine("prefect", "warning", found, "look at the address of PREFECT_API_URL")
+    return ok("prefect", "a server answers")

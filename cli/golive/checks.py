@@ -11,6 +11,7 @@ from typing import Literal
 
 from cli.alerts import send_tests
 from cli.doctor.checks import CheckLine, ok
+from cli.doctor.key_remedy import NEW_KEY, key_remedy
 from cli.golive.round_trip import StepFailedError, round_trip
 from cli.golive.sizes import PlannedSize, planned_size
 from cli.ledger.positions import last_mode, open_positions
@@ -37,7 +38,6 @@ from trading.errors import NocturneError, SettingsError, VenueError
 
 MOST_SKEW_MS = 1_000
 ANSWER_WITHIN_S = 60.0
-NEW_KEY = "make a key at the exchange that can only trade, bound to this address"
 
 
 def run_checks(settings_file: Path) -> Iterator[CheckLine]:
@@ -199,7 +199,7 @@ class _Account:
         except VenueFaultError as fault:
             self.refused = True
             text = get_venue(self._name).mask(str(fault))
-            return [CheckLine(name, "wrong", text, NEW_KEY)]
+            return [CheckLine(name, "wrong", text, key_remedy(fault))]
         return self._rights(name, allowed)
 
     def _rights(self, name: str, allowed: KeyPermissions | None) -> list[CheckLine]:

@@ -22,6 +22,34 @@ ANSWERS = {
     b"Content-Length: 0\r\n\r\n",
 }
 
+SILENCE = b""
+"""As the first bytes of `never_ending`: nothing comes at all."""
+HEADERS = b"HTTP/1.1 200 OK\r\nDate: "
+BODY = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"
+NEVER_ENDING = {"silence": SILENCE, "endless headers": HEADERS, "an endless body": BODY}
+
+
+@contextmanager
+def never_ending(first: bytes) -> Iterator[str]:
+    """Serve these bytes, then a byte now and then (none after `SILENCE`), and never hang up."""
+    over = threading.Event()
+
+    class Door(StreamRequestHandler):
+        def handle(self) -> None:
+            try:
+                self.wfile.write(first)
+                while not over.wait(0.02):
+                    if first:
+                        self.wfile.write(b"7")
+            except OSError:
+                pass  # the client has had enough
+
+    with _served(Door) as url:
+        try:
+            yield url
+        finally:
+            over.set()
+
 
 @contextmanager
 def answering(answer: bytes) -> Iterator[str]:
@@ -35,7 +63,13 @@ def answering(answer: bytes) -> Iterator[str]:
                 pass
             self.wfile.write(answer)
 
-    server = ThreadingTCPServer(("127.0.0.1", 0), Door)
+    with _served(Door) as url:
+        yield url
+
+
+@contextmanager
+def _served(door: type[StreamRequestHandler]) -> Iterator[str]:
+    server = ThreadingTCPServer(("127.0.0.1", 0), door)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

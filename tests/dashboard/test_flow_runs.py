@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from dashboard.flow_runs import flow_runs
+from dashboard.research.flow_runs import flow_runs
+from tests.cli.hostile_server import NEVER_ENDING, never_ending
 
 RUN = {
     "id": "a/b",
@@ -75,3 +76,13 @@ def test_a_server_that_does_not_answer_is_a_fault_with_its_remedy() -> None:
     found = flow_runs("http://127.0.0.1:9")
     assert found["fault"].startswith("No Prefect server answers at http://127.0.0.1:9 (")
     assert "make up" in found["fault"]
+
+
+@pytest.mark.parametrize("first", NEVER_ENDING.values(), ids=NEVER_ENDING)
+def test_a_server_that_never_comes_to_an_end_holds_no_page(
+    monkeypatch: pytest.MonkeyPatch, first: bytes
+) -> None:
+    monkeypatch.setattr("dashboard.research.flow_runs.ANSWER_WITHIN_S", 0.3)
+    with never_ending(first) as url:
+        found = flow_runs(url)
+    assert "no whole answer within 0.3 s" in found["fault"]

@@ -13,7 +13,7 @@ import pytest
 
 from cli.dashboard.process import document_of, explainer, settings_of
 from dashboard.processes import answer_of
-from dashboard.release_watch import ReleaseWatch
+from dashboard.research.release_watch import ReleaseWatch
 from dashboard.settings import DashboardSettings
 from lake.ledger_database import LedgerSource
 from tests.executor.harness import ROOT, publish_release, utc
@@ -89,12 +89,12 @@ def test_a_release_that_cannot_be_read_is_nothing_and_asked_again(
         asked.append(given)
         raise DataError("no")
 
-    monkeypatch.setattr("dashboard.release_watch.answer_of", fails)
+    monkeypatch.setattr("dashboard.research.release_watch.answer_of", fails)
     watch = ReleaseWatch(tmp_path)
     for _ in range(3):
         assert watch.entries("r", wait=True) == []
     assert len(caplog.records) == len(asked), "it is logged when it is read, not when looked at"
-    monkeypatch.setattr("dashboard.release_watch.AGAIN_S", 0.0)
+    monkeypatch.setattr("dashboard.research.release_watch.AGAIN_S", 0.0)
     monkeypatch.setattr(watch, "_read_again_at", 0.0)
     end = time.monotonic() + DEADLINE_S
     while len(asked) < 2 and time.monotonic() < end:
@@ -118,7 +118,7 @@ def test_a_refused_release_is_read_again_once_it_is_whole(
     assert isinstance(reading.exception(DEADLINE_S), DataError)
     assert watch.entries(release) == []
     manifest.write_bytes(whole)
-    monkeypatch.setattr("dashboard.release_watch.AGAIN_S", 0.0)
+    monkeypatch.setattr("dashboard.research.release_watch.AGAIN_S", 0.0)
     monkeypatch.setattr(watch, "_read_again_at", 0.0)
     while not (found := watch.entries(release, wait=True)) and time.monotonic() < end:
         pass
@@ -136,13 +136,13 @@ def test_the_page_with_the_controls_does_not_wait_for_a_slow_release(
         read.wait(DEADLINE_S)
         return [{"strategy": "breakout"}]
 
-    monkeypatch.setattr("dashboard.release_watch.answer_of", slow)
-    monkeypatch.setattr("dashboard.release_watch.WITHIN_S", 0.01)
+    monkeypatch.setattr("dashboard.research.release_watch.answer_of", slow)
+    monkeypatch.setattr("dashboard.research.release_watch.WITHIN_S", 0.01)
     watch = ReleaseWatch(tmp_path)
     assert watch.entries("r", wait=True) == []
     assert not read.is_set(), "it answered while the release was still being read"
     read.set()
-    monkeypatch.setattr("dashboard.release_watch.WITHIN_S", DEADLINE_S)
+    monkeypatch.setattr("dashboard.research.release_watch.WITHIN_S", DEADLINE_S)
     assert watch.entries("r", wait=True) == [{"strategy": "breakout"}], "the same reading"
     watch.close()
 

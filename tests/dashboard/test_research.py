@@ -26,7 +26,7 @@ async def test_a_login_reads_the_release_and_the_page_does_not_read_it_again(
         begun.set()
         return PART
 
-    monkeypatch.setattr("dashboard.release_watch.answer_of", answer)
+    monkeypatch.setattr("dashboard.research.release_watch.answer_of", answer)
     async with served(tmp_path) as client:
         await client.log_in()
         assert await asyncio.to_thread(begun.wait, DEADLINE_S), "nobody has opened the page yet"

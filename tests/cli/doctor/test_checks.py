@@ -15,11 +15,20 @@ from pathlib import Path
 import pytest
 
 from cli.doctor.checks import CheckLine, confirmation, guarded, run_checks
+from cli.doctor.key_remedy import key_remedy
 from cli.main import main
 from executor.ledger.store import Ledger
 from executor.settings import load_settings
 from executor.settings.first_week import confirm, revoke
-from tests.cli.hostile_server import ANSWERS, answering
+from executor.venues.faults import (
+    Banned,
+    ClockDrift,
+    InvalidKey,
+    Temporary,
+    UnreadableAnswer,
+    VenueFaultError,
+)
+from tests.cli.hostile_server import ANSWERS, NEVER_ENDING, answering, never_ending
 from tests.executor.harness import KEYS, Bench, Replay, settings_text, utc
 from trading.candles import DAY_MS
 
@@ -116,6 +125,52 @@ def test_an_exchange_out_of_reach_is_named(tmp_path: Path) -> None:
     assert (line.verdict, url in line.found) == ("wrong", True)
     assert "nocturne paper start" in line.remedy, "the paper market does not run"
     assert "key of binance_usdm" not in lines, "a key is not to blame for that"
+
+
+@pytest.mark.parametrize("first", NEVER_ENDING.values(), ids=NEVER_ENDING)
+def test_a_server_that_never_comes_to_an_end_is_named_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: bytes
+) -> None:
+    monkeypatch.setattr("cli.doctor.checks.TIMEOUT_S", 0.3)
+    with never_ending(first) as url:
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        lines = by_name(folder(tmp_path, url))
+    assert "no whole answer within 0.3 s" in lines["clock of binance_usdm"].found
+    assert lines["key of binance_usdm"].verdict == "wrong"
+    assert "key" not in lines["key of binance_usdm"].remedy, "it is not to blame"
+    assert lines["prefect"].found == "no server answers"
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy"), [(503, "look at the network"), (418, "send nothing")]
+)
+def test_not_each_refusal_is_the_fault_of_the_key(tmp_path: Path, status: int, remedy: str) -> None:
+    with exchange(status=status) as url:
+        line = by_name(folder(tmp_path, url))["key of binance_usdm"]
+    assert (line.verdict, remedy in line.remedy) == ("wrong", True), line
+
+
+@pytest.mark.parametrize(
+    ("fault", "remedy"),
+    [
+        (InvalidKey("-2015"), "make a key"),
+        (ClockDrift("-1021"), "timedatectl"),
+        (Temporary("-1001"), "repeat in a minute"),
+        (Banned("418", 90.0), "send nothing for 90 s"),
+        (UnreadableAnswer("<p>"), "look at the network and the URL"),
+    ],
+)
+def test_each_fault_has_its_own_remedy(fault: VenueFaultError, remedy: str) -> None:
+    assert remedy in key_remedy(fault)
+
+
+def test_a_prefect_server_that_is_not_well_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with exchange(status=503) as url:
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        line = by_name(folder(tmp_path, url))["prefect"]
+    assert line.found == f"{url} answers with status 503"
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)

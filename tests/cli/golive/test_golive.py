@@ -20,7 +20,7 @@ from executor.settings import load_settings
 from executor.settings.first_week import confirm, read_first_week, revoke
 from lake.releases import StrategyEntry
 from tests.cli.golive.secure_door import secure_door, write_certificate
-from tests.cli.hostile_server import ANSWERS, answering
+from tests.cli.hostile_server import ANSWERS, NEVER_ENDING, answering, never_ending
 from tests.executor.harness import publish_entries
 from tests.executor.notifications.hostile import fake_discord
 from tests.executor.venues.exchange import KEY, SECRET, Sandbox, serving
@@ -164,6 +164,20 @@ def test_a_server_that_answers_something_else_is_named_and_the_rest_is_checked(
         lines = by_name(settings)
     assert lines[TRIP].verdict == "wrong"
     assert [n for n in (KEY_LINE, f"account at {VENUE}") if n in lines and lines[n].remedy]
+    assert next(reversed(lines)).startswith("test alert"), "the last line is still shown"
+
+
+@pytest.mark.parametrize("first", NEVER_ENDING.values(), ids=NEVER_ENDING)
+def test_a_server_that_never_comes_to_an_end_is_named_in_time(
+    well: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch, first: bytes
+) -> None:
+    settings, discord = well
+    monkeypatch.setattr("cli.golive.checks.ANSWER_WITHIN_S", 0.5)
+    with never_ending(first) as url:
+        write_settings(settings.parent, url, discord.url)
+        lines = by_name(settings)
+    assert "did not finish it within 0.5 s" in lines[TRIP].found
+    assert "does not answer in 0.5 s" in lines[f"account at {VENUE}"].found
     assert next(reversed(lines)).startswith("test alert"), "the last line is still shown"
 
 

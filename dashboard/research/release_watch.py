@@ -15,7 +15,7 @@ from trading.errors import DataError
 
 log = logging.getLogger(__name__)
 
-READER = "dashboard.releases"
+READER = "dashboard.research.releases"
 WITHIN_S = 3.0
 """How long the page with the controls waits for its strategies: its reader may be in a hurry."""
 AGAIN_S = 5.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.processes import answer
-from dashboard.release_watch import report_file
+from dashboard.research.release_watch import report_file
 from lake.releases.reader import read_manifest, read_pointer, read_release, release_ids
 from trading.errors import ReleaseRefused
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
 
+from dashboard.research.bounded_http import ask
+
 ANSWER_WITHIN_S = 2.0
 MOST_RUNS = 20
+OK = 200
 TONES = {"COMPLETED": "good", "FAILED": "bad", "CRASHED": "bad", "RUNNING": "warn"}
 
 
@@ -19,18 +20,16 @@ def flow_runs(server: str) -> dict[str, Any]:
 
     ``server`` is the address of Prefect without ``/api``.
     """
-    request = urllib.request.Request(
-        f"{server}/api/flow_runs/filter",
-        json.dumps({"sort": "EXPECTED_START_TIME_DESC", "limit": MOST_RUNS, **STARTED}).encode(),
-        {"content-type": "application/json"},
-    )
+    wanted = {"sort": "EXPECTED_START_TIME_DESC", "limit": MOST_RUNS, **STARTED}
+    address = f"{server}/api/flow_runs/filter"
     try:
-        with urllib.request.urlopen(request, timeout=ANSWER_WITHIN_S) as answer:
-            found = json.load(answer)
+        answer = ask(address, ANSWER_WITHIN_S, json.dumps(wanted).encode())
+        if answer.status != OK:
+            raise ValueError(f"status {answer.status}")
+        found = json.loads(answer.body)
         return {"fault": "", "runs": [_run(server, one) for one in found]}
     except (OSError, ValueError, HTTPException, KeyError, TypeError, AttributeError) as error:
-        reason = getattr(error, "reason", None) or error
-        reason = getattr(reason, "strerror", None) or reason
+        reason = getattr(error, "strerror", None) or error
         fault = f"No Prefect server answers at {server} ({reason}): run `make up`."
         return {"fault": fault, "runs": []}
 

@@ -1,0 +1,1 @@
+"""The research page: the release that is traded, its report, and the flow runs."""
