@@ -38,6 +38,7 @@ from executor.operations.settings_reload import (
 )
 from executor.operations.status import Status
 from executor.risk.trading_state import BY_OPERATOR
+from executor.runtime.stop_signals import unless
 from executor.runtime.systemd import notify
 from executor.settings import Mode, load_settings, read_changed, read_overrides
 from executor.venues.interface import Venue
@@ -63,12 +64,13 @@ class App:
         delivery: AlertDelivery | None = None,
         heartbeat_url: SecretStr | None = None,
         on_ready: Callable[[], None] | None = None,
+        stop: asyncio.Event | None = None,
     ) -> None:
         self._x = executor
         self._on_ready = on_ready
         self._delivery = delivery
         self._services = executor.services
-        self._stop = asyncio.Event()
+        self._stop = stop if stop is not None else asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._status = Status(executor)
         self._scheduler = Scheduler(executor, self._status)
@@ -127,33 +129,24 @@ class App:
         return ""
 
     async def run(self, *, until_finished: bool) -> None:
-        """Start, work, stop; the ledger and the connections are closed however it ends."""
+        """Start, work, stop; its work has ended however it returns."""
+        stopping = asyncio.create_task(self._stop.wait())
         try:
-            stopping = asyncio.create_task(self._stop.wait())
-            if not await self._started(stopping):
+            starting = await unless(self._stop, self._start())
+            if starting is None:
                 return
+            starting.result()
             if until_finished:
                 self._loop("finished", self._watch_finished())
             done, _ = await asyncio.wait(
                 [stopping, *self._tasks], return_when=asyncio.FIRST_COMPLETED
             )
-            stopping.cancel()
             for task in done - {stopping}:
                 # A loop that ended by itself is a bug; protection needs all of them.
                 task.result()
         finally:
+            stopping.cancel()
             await self._shut_down()
-
-    async def _started(self, stopping: asyncio.Task[bool]) -> bool:
-        """Start; False when a stop was requested before that was done."""
-        starting = asyncio.create_task(self._start())
-        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            starting.result()
-            return True
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
-        return False
 
     def _loop(self, name: str, work: Awaitable[None]) -> None:
         async def runner() -> None:
@@ -302,6 +295,25 @@ class App:
         notify("STOPPING=1")
         x.trading_state.block("stopping", "the executor is stopping")
         try:
+            await self._finish_work()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await services.stop_tasks()
+            await self._control.stop()
+            if self._metrics is not None:
+                await self._metrics.stop()
+        x.candle_recorder.write()
+        x.equity.write()
+        services.emit(EventType.SYSTEM_STOPPED)
+        self._status.state = "stopped"
+        await self._scheduler.once("status", self._scheduler.write_status)
+
+    async def _finish_work(self) -> None:
+        """Wait for orders and alerts in progress."""
+        services = self._services
+        try:
             async with asyncio.timeout(STOP_WITHIN_S):
                 await services.activity.wait_idle()
         except TimeoutError:
@@ -311,17 +323,3 @@ class App:
         if self._delivery is not None:
             services.ledger.flush()
             await self._delivery.drain(SAY_WITHIN_S)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await services.stop_tasks()
-        await self._control.stop()
-        if self._metrics is not None:
-            await self._metrics.stop()
-        x.candle_recorder.write()
-        x.equity.write()
-        services.emit(EventType.SYSTEM_STOPPED)
-        self._status.state = "stopped"
-        await self._scheduler.once("status", self._scheduler.write_status)
-        await asyncio.gather(*(venue.close() for venue in services.venues))
-        services.ledger.close()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
-import signal
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 from executor.app import App
@@ -21,6 +21,7 @@ from executor.runtime.lock import single_account, single_instance
 from executor.runtime.logs import setup
 from executor.runtime.masking import Masker
 from executor.runtime.screen import shown
+from executor.runtime.stop_signals import StopSignals, unless
 from executor.settings import Keys, Mode, Settings, load_keys, load_settings
 from executor.venues.interface import VenueConnection
 from executor.venues.plugin import ConnectionRequest
@@ -80,23 +81,27 @@ async def _run(
     until_finished: bool,
     on_ready: Callable[[], None] | None = None,
 ) -> bool:
-    ledger = _ledger(settings, keys)
-    clock = await _clock(settings)
-    alerts = _alerts(settings, keys, ledger, clock)
-    executor = build(settings, clock, ledger, _connections(settings, keys), alerts)
-    app = App(executor, settings_file, alerts, keys.alerts.heartbeat, on_ready)
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, app.reload, "SIGHUP")
-    interrupted = asyncio.Event()
-
-    def interrupt() -> None:
-        interrupted.set()
-        app.request_stop()
-
-    loop.add_signal_handler(signal.SIGTERM, app.request_stop)
-    loop.add_signal_handler(signal.SIGINT, interrupt)
-    await app.run(until_finished=until_finished)
-    return interrupted.is_set()
+    """Run with the signals taken first; what is open is closed however it ends."""
+    signals = StopSignals()
+    async with AsyncExitStack() as opened:
+        ledger = _ledger(settings, keys)
+        opened.callback(ledger.close)
+        read = await unless(signals.requested, _clock(settings))
+        if read is None:
+            return signals.interrupted
+        clock = read.result()
+        connections = []
+        for name in settings.venues:
+            connections.append(_connection(name, settings, keys))
+            opened.push_async_callback(connections[-1].venue.close)
+        alerts = _alerts(settings, keys, ledger, clock)
+        executor = build(settings, clock, ledger, connections, alerts)
+        app = App(
+            executor, settings_file, alerts, keys.alerts.heartbeat, on_ready, signals.requested
+        )
+        signals.on_hangup = functools.partial(app.reload, "SIGHUP")
+        await app.run(until_finished=until_finished)
+    return signals.interrupted
 
 
 def _ledger(settings: Settings, keys: Keys) -> Ledger:
@@ -108,20 +113,17 @@ def _ledger(settings: Settings, keys: Keys) -> Ledger:
     return Ledger(PostgresConnection(settings.ledger.url, settings.account, password))
 
 
-def _connections(settings: Settings, keys: Keys) -> list[VenueConnection]:
+def _connection(name: str, settings: Settings, keys: Keys) -> VenueConnection:
     lockstep = settings.replay.clock_url is not None
-    return [
-        get_venue(name).connect(
-            ConnectionRequest(
-                settings=venue,
-                key=keys.venues[name].key.get_secret_value(),
-                secret=keys.venues[name].secret.get_secret_value(),
-                stale_s=None if lockstep else settings.timing.stale_s,
-                keepalive_s=settings.timing.user_keepalive_s,
-            )
+    return get_venue(name).connect(
+        ConnectionRequest(
+            settings=settings.venues[name],
+            key=keys.venues[name].key.get_secret_value(),
+            secret=keys.venues[name].secret.get_secret_value(),
+            stale_s=None if lockstep else settings.timing.stale_s,
+            keepalive_s=settings.timing.user_keepalive_s,
         )
-        for name, venue in settings.venues.items()
-    ]
+    )
 
 
 def _masker(settings: Settings, keys: Keys) -> Masker:

@@ -85,3 +85,4 @@ async def test_a_position_has_its_stop_though_the_history_never_comes(tmp_path: 
         assert not running.done(), "the start still waits for the history"
         app.request_stop()
         await running
+    ledger.close()
