@@ -112,6 +112,14 @@ MEASURES = (
     ("days", "Days"),
 )
 
+BESIDE = (
+    ("deflated_sharpe", "Deflated Sharpe ratio"),
+    ("overfitting", "Probability of overfitting"),
+    ("degradation", "Slope of the degradation"),
+    ("p_value", "Probability of luck alone"),
+)
+"""Figures of a search that stand beside the gates and decide nothing."""
+
 
 def measure(name: str, value: Any) -> str:
     """Write a metric or a gate's value in its own unit."""
@@ -177,9 +185,9 @@ def limit(name: str, threshold: Any) -> str:
 
 
 def metric_grid(inside: Row, outside: Row) -> TableView | None:
-    """Show in-sample beside out-of-sample."""
+    """Show in-sample beside out-of-sample, and what the search says of its own choice."""
     rows = []
-    for name, label in MEASURES:
+    for name, label in (*MEASURES, *BESIDE):
         if inside.get(name) is None and outside.get(name) is None:
             continue
         rows.append(

@@ -54,11 +54,14 @@ class Overfitting:
     """Result of CSCV over ``splits`` ways to halve the history.
 
     ``probability`` (PBO) is the share in which the in-sample best is in the lower half
-    out-of-sample, ``loss_probability`` the share in which it loses money there.
+    out-of-sample, ``loss_probability`` the share in which it loses money there. ``degradation`` is
+    the slope of its Sharpe ratio out-of-sample over that in-sample, by least squares: below 0, the
+    better it looked, the worse it did. It is 0 if all choices looked equally good.
     """
 
     probability: float
     loss_probability: float
+    degradation: float
     splits: int
     blocks: int
 
@@ -213,13 +216,23 @@ def backtest_overfitting(
         still[rows] = np.ptp(cut, axis=2).max(axis=1) == 0.0
     halves = np.array(list(itertools.combinations(range(blocks), blocks // 2)), dtype=np.int64)
     step = max(1, max_cells // (trials * blocks))
-    below = losing = 0
+    ranks, inside, outside = (np.empty(len(halves)) for _ in range(3))
     for start in range(0, len(halves), step):
-        chunk = halves[start : start + step]
-        lower, lost = _evaluate_splits(chunk, sums, squares, still, length)
-        below += lower
-        losing += lost
-    return Overfitting(below / len(halves), losing / len(halves), len(halves), blocks)
+        split = slice(start, start + step)
+        found = _evaluate_splits(halves[split], sums, squares, still, length)
+        ranks[split], inside[split], outside[split] = found
+    # logit(rank) <= 0 in the paper is rank <= 1/2
+    below, losing = int(np.sum(ranks <= 0.5)), int(np.sum(outside < 0.0))
+    slope = _slope(inside, outside)
+    return Overfitting(below / len(halves), losing / len(halves), slope, len(halves), blocks)
+
+
+def _slope(inside: FloatArray, outside: FloatArray) -> float:
+    """Return the slope of ``outside`` over ``inside`` by least squares, 0 if that never varies."""
+    if float(np.ptp(inside)) == 0.0:
+        return 0.0
+    away = inside - inside.mean()
+    return float(np.sum(away * (outside - outside.mean())) / np.sum(away * away))
 
 
 def _evaluate_splits(
@@ -228,8 +241,8 @@ def _evaluate_splits(
     squares: FloatArray,
     still: NDArray[np.bool_],
     length: int,
-) -> tuple[int, int]:
-    """Count the winners that rank in the lower half, and those that lose money.
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the winner's relative rank, its Sharpe ratio in-sample and that out-of-sample.
 
     ``chosen`` has the in-sample blocks of each split, ``[split, block]``.
     """
@@ -244,8 +257,7 @@ def _evaluate_splits(
     worse = np.sum(outside < own[:, None], axis=1)
     equal = np.sum(outside == own[:, None], axis=1)
     relative_rank = (worse + (equal + 1) / 2.0) / (trials + 1)
-    # logit(rank) <= 0 in the paper is rank <= 1/2
-    return int(np.sum(relative_rank <= 0.5)), int(np.sum(own < 0.0))
+    return relative_rank, inside[np.arange(len(chosen)), winner], own
 
 
 def _block_sharpes(

@@ -115,6 +115,7 @@ def validate_long_history(request: OptimizeRequest, candles: CandleColumns) -> H
         | {
             "deflated_sharpe": deflated.probability,
             "overfitting": None if cut is None else cut.probability,
+            "degradation": None if cut is None else cut.degradation,
             "trials": len(request.trials),
             "effective_trials": effective,
             "gaps": walk.test_gaps.places if request.gaps_count else None,

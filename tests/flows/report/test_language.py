@@ -53,7 +53,7 @@ CONSTANTS = {
     "flows.report.sections.trade_summary": ("ROWS",),
     "flows.report.return_tables": ("PERIOD_HEAD",),
     "flows.report.trade_tables": ("WEEKDAYS", "GROUP_HEAD", "DRAWDOWN_HEAD"),
-    "flows.report.tables": ("GATE_NAMES", "MEASURES"),
+    "flows.report.tables": ("GATE_NAMES", "MEASURES", "BESIDE"),
 }
 """Texts that modules hold as data and translate where they are shown."""
 

@@ -154,7 +154,33 @@ def slow_overfitting(returns: np.ndarray, blocks: int) -> float:
     return below / len(splits)
 
 
+def slow_degradation(returns: np.ndarray, blocks: int) -> float:
+    """The slope of the winners' ratios on the other half over those in which they won."""
+    pieces = np.split(np.arange(returns.shape[1]), blocks)
+    inside, outside = [], []
+    for split in itertools.combinations(range(blocks), blocks // 2):
+        own = np.concatenate([pieces[b] for b in split])
+        other = np.concatenate([pieces[b] for b in range(blocks) if b not in split])
+        ratios = returns[:, own].mean(axis=1) / returns[:, own].std(axis=1, ddof=1)
+        winner = returns[int(np.argmax(ratios)), other]
+        inside.append(float(ratios.max()))
+        outside.append(float(winner.mean() / winner.std(ddof=1)))
+    return float(np.polyfit(inside, outside, 1)[0])
+
+
 class TestBacktestOverfitting:
+    @pytest.mark.parametrize("skill", [0.0, 0.5])
+    def test_the_degradation_is_the_slope_over_all_splits(self, skill: float) -> None:
+        returns = np.random.default_rng(12).normal(0.0, 1.0, (5, 80))
+        returns[1] += skill
+        slope = slow_degradation(returns, 8)
+        assert slope < -0.2
+        assert backtest_overfitting(returns, 8).degradation == pytest.approx(slope, rel=1e-9)
+
+    def test_choices_that_look_equally_good_degrade_by_nothing(self) -> None:
+        returns = np.tile([0.01, -0.01, 0.02, 0.0], (3, 4))
+        assert backtest_overfitting(returns, 4).degradation == 0.0
+
     def test_agrees_with_the_definition_split_by_split(self) -> None:
         returns = np.random.default_rng(9).normal(0, 1, (7, 60))
         result = backtest_overfitting(returns, blocks=6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -231,6 +232,10 @@ def test_the_robustness_tests_are_stored_with_the_gates(found: OptimizeEntry) ->
     battery = ["doubled_costs", "profitable_folds", "without_best_trade"]
     assert names[-6:] == [*battery, "one_step_away", "lookahead", "warmup"]
     outside = found.entry.out_of_sample
+    assert not {"deflated_sharpe", "overfitting", "degradation", "p_value"} & set(names)
+    assert 0.0 < outside["deflated_sharpe"] < 1.0
+    assert 0.0 <= outside["overfitting"] <= 1.0
+    assert math.isfinite(outside["degradation"])
     assert 0.0 < outside["p_value"] <= 1.0
     assert outside["doubled_costs"] < outside["total_return"]
 
