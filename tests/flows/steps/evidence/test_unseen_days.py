@@ -112,6 +112,17 @@ def test_following_night_by_night_is_following_all_nights_at_once(
     assert other.read(UNSEEN_DAYS) == lake.read(UNSEEN_DAYS)
 
 
+def test_it_is_confirmed_at_the_hypotheses_opened_by_the_day_over_alpha(lake: Lake) -> None:
+    own, as_of = look(), datetime(2025, 6, 19, tzinfo=UTC)
+    before = [replace(own, hypothesis=f"h{number}") for number in range(3)]
+    late = replace(own, hypothesis="late", as_of=FIRST + timedelta(days=4, hours=1))
+    again = replace(own, as_of=FIRST - timedelta(days=40))
+    follow_frozen(lake, own, (own, again, *before, late), as_of=as_of, settings=SETTINGS)
+    rows = sorted(lake.read(UNSEEN_DAYS).to_pylist(), key=lambda row: row["day"])
+    wanted = [4 / SETTINGS.alpha] * 4 + [5 / SETTINGS.alpha] * 4
+    assert [row["confirm_at"] for row in rows] == wanted
+
+
 def test_a_repeated_night_changes_nothing_and_a_past_one_sees_what_was_known(lake: Lake) -> None:
     last = followed(lake, datetime(2025, 6, 19, tzinfo=UTC))
     state = lake_state(lake.root)
