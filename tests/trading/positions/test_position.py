@@ -257,3 +257,8 @@ def test_an_average_range_of_nothing_gives_no_stop():
     assert long(ExitRules(atr_multiplier=0.5), atr=0.5).stop_price == 99.75
     assert long(ExitRules(stop_loss=0.25, atr_multiplier=2.0), atr=1.0).stop_price == 75.0
     assert long(ExitRules(stop_loss=0.5)).best_price == 100.0
+
+
+def test_a_stop_of_no_true_ranges_is_none():
+    assert Position(1, 100.0, 1.0, 0, ExitRules(), atr=2.0).stop_price is None
+    assert Position(1, 100.0, 1.0, 0, ExitRules(atr_multiplier=0.5), atr=2.0).stop_price == 99.0

@@ -72,6 +72,18 @@ def test_noise_is_refused_with_figure_and_threshold(lake: Lake) -> None:
     assert "looked at again from 2025-07-20" in found.entry.evidence.reason
 
 
+def test_what_would_pass_the_whole_alpha_is_refused_beyond_its_share(lake: Lake) -> None:
+    entries = [searched(lake, edge=0.2, seed=6)]
+    weigh(lake, as_of=AS_OF, entries=entries, settings=SETTINGS)
+    (look,) = read_looks(lake)
+    assert look.p_value is not None
+    assert look.loss_probability is not None
+    assert look.alpha < look.p_value < SETTINGS.alpha
+    assert look.loss_probability < 0.05
+    assert not look.passed
+    assert "above the limit of 0.02" in look.reason
+
+
 def test_an_edge_that_all_symbols_share_counts_their_trades_together(lake: Lake) -> None:
     entries = [
         searched(lake, symbol=symbol, edge=EDGE, trades=16) for symbol in ("BTCUSDT", "ETHUSDT")
