@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from socketserver import StreamRequestHandler, ThreadingTCPServer
+from socketserver import StreamRequestHandler
+
+from tests.servers import serving
 
 ANSWERS = {
     "a page of another server": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<p>hi</p>",
@@ -44,7 +46,7 @@ def never_ending(first: bytes) -> Iterator[str]:
             except OSError:
                 pass  # the client has had enough
 
-    with _served(Door) as url:
+    with serving(Door) as url:
         try:
             yield url
         finally:
@@ -63,18 +65,5 @@ def answering(answer: bytes) -> Iterator[str]:
                 pass
             self.wfile.write(answer)
 
-    with _served(Door) as url:
+    with serving(Door) as url:
         yield url
-
-
-@contextmanager
-def _served(door: type[StreamRequestHandler]) -> Iterator[str]:
-    server = ThreadingTCPServer(("127.0.0.1", 0), door)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

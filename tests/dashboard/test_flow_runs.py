@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from dashboard.research.flow_runs import flow_runs
 from tests.cli.hostile_server import NEVER_ENDING, never_ending
+from tests.servers import serving
 
 RUN = {
     "id": "a/b",
@@ -35,15 +35,8 @@ def server(body: bytes) -> Iterator[str]:
         def log_message(self, *words: object) -> None:
             del words
 
-    found = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    thread = threading.Thread(target=found.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{found.server_port}"
-    finally:
-        found.shutdown()
-        found.server_close()
-        thread.join()
+    with serving(Door) as url:
+        yield url
 
 
 def test_a_run_has_its_state_and_a_link_to_its_page() -> None:

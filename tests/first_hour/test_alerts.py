@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 from tests.first_hour.terminal import piped
+from tests.servers import serving
 
 
 @contextmanager
@@ -27,15 +27,8 @@ def webhook(status: int) -> Iterator[tuple[str, list[dict[str, object]]]]:
         def log_message(self, *words: object) -> None:
             del words
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/secret-part", got
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(Hook) as url:
+        yield f"{url}/secret-part", got
 
 
 def test_a_test_alert_arrives(tmp_path: Path) -> None:

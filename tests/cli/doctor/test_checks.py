@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -30,6 +29,7 @@ from executor.venues.faults import (
 )
 from tests.cli.hostile_server import ANSWERS, NEVER_ENDING, answering, never_ending
 from tests.executor.harness import KEYS, Bench, Replay, settings_text, utc
+from tests.servers import serving
 from trading.candles import DAY_MS
 
 SECRET = "secret-of-the-doctor-test"
@@ -53,15 +53,8 @@ def exchange(skew_s: float = 0.0, status: int = 403) -> Iterator[str]:
         def log_message(self, *words: object) -> None:
             del words
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(Door) as url:
+        yield url
 
 
 def folder(root: Path, url: str, env_mode: int = 0o600) -> Path:

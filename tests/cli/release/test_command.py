@@ -76,6 +76,13 @@ def test_show_prints_parameters_verdicts_and_left_out_symbols(
     assert "left out FILUSDT: candle checks failed" in text
 
 
+def measured(hours: int, outside: dict[str, float]) -> Candidate:
+    """Return a candidate with these out-of-sample measures, and 40 trades in-sample."""
+    made = candidate(0.5, hours)
+    update = {"in_sample": {"trades": 40}, "out_of_sample": outside}
+    return replace(made, strategies=(made.strategies[0].model_copy(update=update),))
+
+
 @pytest.mark.parametrize(("trades", "shown"), [(1, 'sharpe="too few"'), (10, "sharpe=13.5")])
 def test_show_prints_no_ratio_of_too_few_trades(
     monkeypatch: pytest.MonkeyPatch,
@@ -84,10 +91,7 @@ def test_show_prints_no_ratio_of_too_few_trades(
     trades: int,
     shown: str,
 ) -> None:
-    (entry,) = candidate(0.5).strategies
-    measures = {"sharpe": 13.5, "total_return": 0.1, "trades": trades}
-    own = entry.model_copy(update={"out_of_sample": measures})
-    made = replace(candidate(0.5), strategies=(own,))
+    made = measured(0, {"sharpe": 13.5, "total_return": 0.1, "trades": trades})
     publish(tmp_path / "published", made, AS_OF)
     assert run(monkeypatch, "show", "--lake", tmp_path) == 0
     text = capsys.readouterr().out
@@ -104,11 +108,7 @@ def test_diff_prints_no_ratio_of_too_few_trades(
 ) -> None:
     names = []
     for hours, sharpe in ((0, 13.5), (1, 2.25)):
-        made = candidate(0.5, hours)
-        measures = {"sharpe": sharpe, "calmar": 99.25, "trades": trades}
-        update = {"in_sample": {"trades": 40}, "out_of_sample": measures}
-        own = made.strategies[0].model_copy(update=update)
-        made = replace(made, strategies=(own,))
+        made = measured(hours, {"sharpe": sharpe, "calmar": 99.25, "trades": trades})
         names.append(publish(tmp_path / "published", made, AS_OF).release_id)
     assert run(monkeypatch, "diff", *names, "--all", "--lake", tmp_path) == 0
     text = capsys.readouterr().out
