@@ -10,10 +10,7 @@ import polars as pl
 
 from nocturne.candles import Candles
 from nocturne.results import BacktestResult, SearchResult, WalkForwardResult
-from trading.candles import CandleColumns
 from trading.defaults import CAPITAL, FEE_BPS, SLIPPAGE_BPS
-from trading.errors import ParameterError
-from trading.positions.forecasts import RETURN
 from trading.positions.liquidation import Margin
 from trading.research.grid import parse_grid
 from trading.research.search_task import SearchTask
@@ -22,6 +19,7 @@ from trading.research.walk_forward import walk_forward as _walk_forward
 from trading.simulation import Costs
 from trading.simulation import backtest as _backtest
 from trading.simulation import search as _search
+from trading.simulation.forecast_needs import refuse_without_forecasts
 from trading.simulation.signal_interval import with_signal_interval
 from trading.simulation.summary import RunSummary
 from trading.strategies.base import Strategy
@@ -30,6 +28,8 @@ from trading.strategies.registry import get_strategy, load_strategy, strategy_na
 
 Grid = Mapping[str, str | Sequence[Value]]
 """Values of each searched parameter: ``"0.4:0.6:0.1"``, ``"0.4,0.5"`` or a list."""
+
+FORECASTS = "take those of a `nocturne.Lake` in which `nocturne flow train` has stored some"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def backtest(
     columns = candles.columns
     chosen.refuse_idle(params)
     given = with_signal_interval(chosen, params, columns.interval_ms)
-    _refuse_without_forecasts(chosen, columns, [given])
+    refuse_without_forecasts(chosen, [given], columns, FORECASTS)
     _enable(terms)
     ran = _backtest(chosen, columns, given, terms.costs(candles), compiled=terms.compiled)
     return BacktestResult(chosen.name, ran, RunSummary.of(ran, columns, terms.capital), candles)
@@ -126,23 +126,11 @@ def _task(
     sets = parse_grid([f"{name}={_axis(values)}" for name, values in grid.items()], chosen)
     chosen.refuse_idle(fixed, grid)
     given = with_signal_interval(chosen, fixed, columns.interval_ms, tuple(grid))
-    _refuse_without_forecasts(chosen, columns, [{**given, **own} for own in sets.combinations()])
+    every = [{**given, **own} for own in sets.combinations()]
+    refuse_without_forecasts(chosen, every, columns, FORECASTS)
     _enable(terms)
     task = SearchTask(chosen, columns, given, terms.costs(candles), terms.compiled)
     return task, sets.combinations()
-
-
-def _refuse_without_forecasts(
-    strategy: Strategy, columns: CandleColumns, sets: Sequence[Mapping[str, Value]]
-) -> None:
-    """Refuse candles without the forecasts that a set reads: it would never trade."""
-    if RETURN in (columns.forecasts or {}):
-        return
-    if any(strategy.reads_forecasts(strategy.resolve(one)) for one in sets):
-        raise ParameterError(
-            f"{strategy.name} with source=published reads forecasts, and these candles have none;"
-            " take those of a `nocturne.Lake` in which `nocturne flow train` has stored some"
-        )
 
 
 def _strategy(given: str | Strategy | type[Strategy]) -> Strategy:

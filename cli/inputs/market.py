@@ -133,31 +133,36 @@ class MarketChoice:
         self, strategy: Strategy, settings: Mapping[str, Value], columns: CandleColumns
     ) -> CandleColumns:
         """Add the stored forecasts of the symbol, where anything reads them."""
-        from trading.positions.forecasts import RETURN, VOLATILITY
+        from trading.simulation.forecast_needs import needs_forecasts, refuse_without_forecasts
 
-        reader = f"{strategy.name} with source=published"
-        wanted = [VOLATILITY] if self.forecast_use.is_on else []
-        wanted += [RETURN] if strategy.reads_forecasts(strategy.resolve(settings)) else []
-        if not wanted:
+        rules = self.forecast_use.is_on
+        if not rules and not needs_forecasts(strategy, [settings]):
             return columns
-        what = "--forecasts" if self.forecasts else reader
-        if self.candles is not None or self.symbol is None:
+        if self.candles is None and self.symbol is not None:
+            columns = self._with_stored(self.symbol, columns, rules)
+        elif rules:
             raise ParameterError(
-                f"{what} needs the forecasts of a lake, which a file has not; give --symbol SYMBOL"
-                " instead of --candles, and run `nocturne flow train` first"
+                "--forecasts needs the forecasts of a lake, which a file has not; give --symbol"
+                " SYMBOL instead of --candles, and run `nocturne flow train` first"
             )
+        remedy = "take --symbol SYMBOL of a lake in which `nocturne flow train` has stored some"
+        refuse_without_forecasts(strategy, [settings], columns, remedy)
+        return columns
+
+    def _with_stored(self, symbol: str, columns: CandleColumns, rules: bool) -> CandleColumns:
+        """Add the forecasts of the lake; the rules of `--forecasts` need those of volatility."""
         from cli.inputs.lake_choice import lake_root
         from lake.series import with_forecasts
         from lake.store import Lake
+        from trading.positions.forecasts import VOLATILITY
 
         root = lake_root(self.lake)
-        found = with_forecasts(Lake(root), columns, self.venue, self.symbol)
-        for target in wanted:
-            if target not in (found.forecasts or {}):
-                raise DataError(
-                    f"lake {root} has no {target} forecasts of {self.symbol} on {self.venue}; run"
-                    " `nocturne flow train` first"
-                )
+        found = with_forecasts(Lake(root), columns, self.venue, symbol)
+        if rules and VOLATILITY not in (found.forecasts or {}):
+            raise DataError(
+                f"lake {root} has no {VOLATILITY} forecasts of {symbol} on {self.venue}; run"
+                " `nocturne flow train` first"
+            )
         return found
 
     @property

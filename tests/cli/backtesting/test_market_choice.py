@@ -246,7 +246,10 @@ def test_a_search_over_the_source_reads_the_forecasts_of_the_lake(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((*ML, "--candles", FILE), "ml with source=published needs the forecasts of a lake"),
+        (
+            (*ML, "--candles", FILE),
+            "ml with source=published reads forecasts, and these candles have none",
+        ),
         (
             ("--strategy", "breakout", "--candles", FILE, "--forecasts", "size"),
             "--forecasts needs the forecasts of a lake, which a file has not; give --symbol",
