@@ -27,6 +27,8 @@ from trading.order_ids import OrderLeg, is_ours
 
 log = logging.getLogger(__name__)
 
+CLOSE_AGAIN_S = 0.2
+"""Until the second attempt; each one after it waits twice as long."""
 CLOSE_ATTEMPTS = 6
 EXCESS = "excess"
 """Reason of an order that closes what another one bought too much."""
@@ -80,7 +82,7 @@ class Closer:
                     return
                 # More than the exchange takes in one market order goes out in parts.
                 failures = 0 if holding.row.quantity < before else failures + 1
-                await asyncio.sleep(0.2 * 2 ** (failures - 1) if failures else 0.0)
+                await asyncio.sleep(CLOSE_AGAIN_S * 2 ** (failures - 1) if failures else 0.0)
         finally:
             # Whatever happened, the watchdog may close again.
             holding.closing = None

@@ -12,7 +12,13 @@ from enum import StrEnum
 
 from executor.bus.events import EventType
 from executor.execution.order_log import OrderLog, Ticket
-from executor.execution.retry_policy import QUERY_DELAYS_S, RetryStep, after_fault, query_deadline_s
+from executor.execution.retry_policy import (
+    QUERY_DELAYS_S,
+    RetryStep,
+    after_fault,
+    answer_deadline_s,
+    query_deadline_s,
+)
 from executor.ledger.history import NOT_SENT, NOT_TAKEN
 from executor.ledger.records import OrderRow
 from executor.model import (
@@ -242,7 +248,8 @@ class OrderManager(OrderLog):
     async def _request(self, order: NewOrder) -> VenueOrder:
         """Send once; whatever else goes wrong, the order may exist."""
         try:
-            return await self._services.venue_of(order.symbol).place(order)
+            async with asyncio.timeout(answer_deadline_s(order)):
+                return await self._services.venue_of(order.symbol).place(order)
         except VenueFaultError:
             raise
         except Exception as error:

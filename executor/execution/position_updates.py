@@ -79,13 +79,14 @@ class PositionUpdates:
             return
         first = holding.row.status in ("opening", "void")
         self._open(holding, sums, realized_pnl=sums.realized_pnl, fees=sums.fees)
+        if first:
+            holding.mark_unprotected()
+            holding.begin_unprotected((self._services.clock.now_ms() - sums.opened_at) / 1000)
         kind = EventType.POSITION_OPENED if first else EventType.POSITION_UPDATED
         if first or isinstance(holding.position, StagedPosition):
             cause = self._services.emit(
                 kind, symbol=holding.symbol, cause=cause, **_shown(holding)
             ).id
-        if first:
-            holding.mark_unprotected()
         self._portfolio.changed(holding.symbol, cause)
 
     def _is_dust(self, holding: Holding, sums: FillTotals) -> bool:

@@ -27,6 +27,8 @@ URGENT_TRIES = 2
 URGENT_DELAY_S = 1.0
 HARMLESS_DEADLINE_S = 1.5
 """A close that is harmless twice need not wait for proof that the first one died."""
+HARMLESS_ANSWER_S = 2.5
+"""Nor for an answer: with the queries after it, it is repeated within 5 s."""
 
 
 class RetryStep(StrEnum):
@@ -71,6 +73,11 @@ def _after_limit(fault: RateLimited, order: NewOrder, attempts: int) -> RetryDec
     if may_wait and attempts <= len(RETRY_DELAYS_S):
         return RetryDecision(RetryStep.RETRY, fault.retry_after_s)
     return RetryDecision(RetryStep.FAIL)
+
+
+def answer_deadline_s(order: NewOrder) -> float | None:
+    """How long to wait for the answer to a request; None leaves it to the client's time-out."""
+    return HARMLESS_ANSWER_S if order.harmless_twice and not order.conditional else None
 
 
 def query_deadline_s(order: NewOrder, recv_window_ms: int) -> float:

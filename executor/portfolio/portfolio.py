@@ -83,6 +83,10 @@ class Holding:
             return False
         return True
 
+    def begin_unprotected(self, age_s: float) -> None:
+        """Start the time limit with the first trade, ``age_s`` ago, though it was sent before."""
+        self.since = max(self.since, time.monotonic() - max(age_s, 0.0))
+
     def mark_unprotected(self) -> None:
         """Require a new confirmation of its stop, within the time limit from now."""
         if self.protected:

@@ -36,6 +36,7 @@ from sandbox.protocol.time_unit import in_microseconds, wants_microseconds
 
 Routes = Mapping[tuple[str, str], Route]
 Table = dict[tuple[str, str], tuple[ServedVenue, Route]]
+CLIENT_IDS = ("newClientOrderId", "clientAlgoId", "aboveClientOrderId", "belowClientOrderId")
 NO_PATH = {"code": -5000}
 NO_RESPONSE = Response(500, "", {})
 SPOILING = dict.fromkeys(CUTTING, CUT) | {
@@ -93,7 +94,7 @@ class Gateway:
     ) -> tuple[Response, str]:
         """Respond to a request; also return the kind of the fault that struck it, if one did."""
         venue.requests += 1
-        faults, where = venue.faults, (request.method, request.path)
+        faults, where = venue.faults, (request.method, request.path, _client_id(request))
         if not faults.waiting:
             response = self._respond(venue, route, request, None)
             self._record(venue, request, response)
@@ -169,6 +170,12 @@ class Gateway:
                 message=str(response.body.get("msg", response.body)) if refused else "",
             ),
         )
+
+
+def _client_id(request: ApiRequest) -> str:
+    """The client's own id of the order that a request places; of a pair, both."""
+    values = request.values
+    return " ".join(values[name] for name in CLIENT_IDS if name in values)
 
 
 def _sheltered(request: ApiRequest) -> bool:

@@ -73,7 +73,7 @@ TIMEOUTS = {
 
 @dataclass
 class Fault:
-    """A fault that hits ``count`` requests or messages whose method and path match.
+    """A fault that hits ``count`` requests or messages whose method, path and client id match.
 
     With ``probability`` it hits only some of them. ``at`` (market time, ms) delays it until then.
     The other fields are settings of single kinds.
@@ -83,6 +83,7 @@ class Fault:
     count: int = 1
     method: str = ""
     path: str = ""
+    client_id: str = ""
     probability: float = 1.0
     at: int = 0
     venue: str = ""
@@ -103,9 +104,11 @@ class Fault:
     field: str = ""
     value: str = ""
 
-    def matches(self, method: str, path: str) -> bool:
+    def matches(self, method: str, path: str, client_id: str = "") -> bool:
         """Whether the fault applies to a request or message."""
-        return self.count > 0 and self.method in ("", method) and bool(re.search(self.path, path))
+        if self.count <= 0 or self.method not in ("", method):
+            return False
+        return bool(re.search(self.path, path) and re.search(self.client_id, client_id))
 
 
 def parse_fault(values: Mapping[str, Any]) -> Fault:
@@ -123,6 +126,7 @@ def parse_fault(values: Mapping[str, Any]) -> Fault:
         given = {name: types[name](value) for name, value in values.items() if name != "kind"}
         fault = Fault(str(kind), **given)
         re.compile(fault.path)
+        re.compile(fault.client_id)
     except (ValueError, TypeError, OverflowError, re.error) as error:
         raise SettingsError(f"fault {kind}: {error}") from error
     for name, value in given.items():
@@ -186,14 +190,20 @@ class Faults:
         return now
 
     def take(
-        self, kinds: tuple[str, ...], method: str, path: str, *, sheltered: bool = False
+        self,
+        kinds: tuple[str, ...],
+        method: str,
+        path: str,
+        client_id: str = "",
+        *,
+        sheltered: bool = False,
     ) -> Fault | None:
         """Take the first fault of ``kinds`` that hits this request and count it down.
 
         A ``sheltered`` request (cancel, reduce-only, close-position) is exempt from throttling.
         """
         for fault in self.waiting:
-            if fault.kind not in kinds or fault.at or not fault.matches(method, path):
+            if fault.kind not in kinds or fault.at or not fault.matches(method, path, client_id):
                 continue
             if sheltered and fault.kind == "throttled":
                 continue

@@ -21,7 +21,9 @@ from tests.faults.drill import (
 
 
 async def struck(folder: Path, kind: str, path: str, count: int = 2, **settings: object) -> Outcome:
-    """A drill whose fault hits the requests of both venues."""
+    """A drill whose fault hits the requests of both venues; ``ENTRIES`` no other orders."""
+    if path == ENTRIES:
+        settings["client_id"] = "-en-"
     fault = before_entry(kind, method="POST", path=path, count=count, **settings)
     outcome = await hold(folder, Drill((fault,)))
     assert outcome.struck > 0

@@ -6,12 +6,14 @@ from decimal import Decimal
 
 import pytest
 
+from executor.execution.closer import CLOSE_AGAIN_S
 from executor.execution.retry_policy import (
     QUERY_DELAYS_S,
     RETRY_DELAYS_S,
     RetryDecision,
     RetryStep,
     after_fault,
+    answer_deadline_s,
     query_deadline_s,
 )
 from executor.model import NewOrder, OrderKind, instrument_id
@@ -66,3 +68,13 @@ def test_an_unknown_outcome_is_queried_until_the_order_can_no_longer_be_accepted
 def test_the_delays_grow() -> None:
     assert RETRY_DELAYS_S == (1.0, 2.0, 5.0)
     assert QUERY_DELAYS_S == (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+def test_a_close_without_an_answer_is_repeated_within_five_seconds() -> None:
+    answer = answer_deadline_s(EXIT)
+    assert answer is not None
+    assert answer + query_deadline_s(EXIT, 5_000) + CLOSE_AGAIN_S < 5.0
+
+
+def test_an_entry_is_awaited_for_as_long_as_the_client_does() -> None:
+    assert answer_deadline_s(ENTRY) is None
