@@ -26,6 +26,7 @@ from dashboard.access.throttle import NAME as THROTTLE_FILE
 from dashboard.access.throttle import Throttle
 from dashboard.controls import ACTIONS, CHANGE_WORD, RELOAD, SettingsReader, perform
 from dashboard.live import LiveState
+from dashboard.page_clock import PageClock
 from dashboard.research.flow_runs import flow_runs, run_link
 from dashboard.research.release_watch import find_report
 from dashboard.settings import DashboardSettings, ExecutorAccess
@@ -70,6 +71,9 @@ class Dashboard:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        clock_of_pages = PageClock(settings.timezone)
+        self._templates.globals["clock"] = clock_of_pages
+        self._templates.filters["minute"] = clock_of_pages.minute
         self.app = self._routes()
 
     def _routes(self) -> FastAPI:

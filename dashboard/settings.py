@@ -30,6 +30,8 @@ class DashboardSettings:
     """Hour (UTC) at which a trading day begins."""
     daily_loss_limit: float = 0.0
     """Share of the equity that ends a day; 0 if it is not known."""
+    timezone: str = "UTC"
+    """Of every time that is shown."""
     prefect_url: str = "http://127.0.0.1:4200"
     """The server whose flow runs are listed and linked."""
 

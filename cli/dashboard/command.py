@@ -52,6 +52,7 @@ def run(
             ledger=LedgerSource(url, found.account) if url is not None else None,
             day_begins=found.risk.day_begins,
             daily_loss_limit=float(found.risk.daily_loss_limit),
+            timezone=found.alerts.timezone,
             prefect_url=prefect_url.rstrip("/").removesuffix("/api"),
         )
     )

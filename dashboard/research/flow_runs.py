@@ -43,7 +43,7 @@ def _run(server: str, run: dict[str, Any]) -> dict[str, Any]:
         "name": str(run["name"]),
         "state": state.lower().replace("_", " "),
         "tone": TONES.get(state, ""),
-        "begun": str(run.get("start_time") or "")[:16].replace("T", " "),
+        "begun": str(run.get("start_time") or ""),
         "seconds": round(float(run.get("total_run_time") or 0.0)),
         "link": run_link(server, str(run["id"])),
     }

@@ -47,10 +47,8 @@ def release_part(published: Path) -> dict[str, Any]:
         "fault": "",
         "id": manifest.release_id,
         "proven": manifest.proven,
-        "as_of": f"{manifest.as_of:%Y-%m-%d %H:%M} UTC",
-        "until": {
-            kind: f"{moment:%Y-%m-%d %H:%M} UTC" for kind, moment in manifest.valid_until.items()
-        },
+        "as_of": manifest.as_of.isoformat(),
+        "until": {kind: moment.isoformat() for kind, moment in manifest.valid_until.items()},
         "flow_run": manifest.flow_run.name,
         "run_id": manifest.flow_run.id,
         "commit": manifest.git_commit[:12],

@@ -79,7 +79,7 @@ class Client:
 
 @asynccontextmanager
 async def served(
-    folder: Path, clock: Callable[[], float] = time.monotonic
+    folder: Path, clock: Callable[[], float] = time.monotonic, timezone: str = "UTC"
 ) -> AsyncIterator[Client]:
     """Serve a dashboard on a small ledger in this process."""
     state = folder / "state"
@@ -103,7 +103,10 @@ async def served(
         return {"entries": False, "why": f"paused {NASTY}"}
 
     settings = DashboardSettings(
-        state, published, read_hash(state), port=port, prefect_url="http://127.0.0.1:9"
+        *(state, published, read_hash(state)),
+        port=port,
+        timezone=timezone,
+        prefect_url="http://127.0.0.1:9",
     )
     access = ExecutorAccess(control, explain=lambda order: [f"order {order}", NASTY])
     app = Dashboard(settings, access, clock, clock).app

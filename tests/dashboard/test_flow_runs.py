@@ -49,7 +49,7 @@ def test_a_run_has_its_state_and_a_link_to_its_page() -> None:
                 "name": "nightly 2025-06-21",
                 "state": "completed",
                 "tone": "good",
-                "begun": "2025-06-22 00:00",
+                "begun": "2025-06-22T00:00:05.123Z",
                 "seconds": 61,
                 "link": f"{url}/runs/flow-run/a%2Fb",
             }

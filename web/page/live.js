@@ -29,7 +29,7 @@
   function write(cell) {
     const { value, unit } = cell;
     if (value === null || value === undefined) return "–";
-    if (unit === "time") return nocturne.moment(value).replace(" UTC", "");
+    if (unit === "time") return nocturne.moment(value).slice(0, "2025-06-20 14:05".length);
     if (unit === "seconds") return `${nocturne.format(value, "number", 1)} s`;
     if (unit === "duration") return duration(value);
     if (unit === "change") return (value > 0 ? "+" : "") + nocturne.format(value, "number");
