@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lake.content import conform, content_hash, known_rows, moment_of, place
+from lake.content import conform, content_hash, cutoff, known_rows, moment_of, place
 from lake.files import local_path, sync_folder, write_atomically
 from lake.partitions import PartitionRef
 from lake.tables import Table
@@ -165,15 +165,37 @@ class Lake:
             state = None
         key = (partition.path, state and (state.st_ino, state.st_size, state.st_mtime_ns), as_of)
         if state is None or key not in _HASHED:
-            data = self.read_partition(partition, as_of)
-            ref = None
-            if data.num_rows:
+            ref = self._stored_ref(partition, as_of)
+            data = None if ref is not None else self.read_partition(partition, as_of)
+            if data is not None and data.num_rows:
                 sha256 = content_hash(data)
                 ref = self._ref(partition.table, partition.values, partition.path, data, sha256)
             if len(_HASHED) >= _MOST_HASHED:
                 _HASHED.clear()
             _HASHED[key] = ref
         return _HASHED[key]
+
+    def _stored_ref(self, partition: Partition, as_of: datetime | None) -> PartitionRef | None:
+        """Return what the file says of itself, if all of its rows are known; no row is read."""
+        table = partition.table
+        try:
+            found = pq.read_metadata(partition.path)
+        except (OSError, pa.ArrowInvalid):
+            return None
+        schema = found.schema.to_arrow_schema()
+        sha256 = (found.metadata or {}).get(_CONTENT_KEY)
+        bounds = _bounds(found, table.time)
+        older = table.lacking(schema.names)
+        fits = all(
+            schema.field(one.name).type == one.type
+            for one in table.schema
+            if one.name in schema.names
+        )
+        if sha256 is None or bounds is None or older or not fits:
+            return None
+        if as_of is not None and bounds[1] >= cutoff(table, partition.values, as_of):
+            return None
+        return self._ref_of(partition, found.num_rows, bounds, sha256.decode())
 
     def metadata(self, table: Table, **partition: str) -> dict[str, str]:
         """Return the key-values written with a partition; empty if it is missing or unreadable."""
@@ -187,18 +209,24 @@ class Lake:
     def _ref(
         self, table: Table, values: Mapping[str, str], path: Path, data: pa.Table, sha256: str
     ) -> PartitionRef:
-        first = last = None
+        bounds = None
         if data.num_rows:
-            bounds = pc.min_max(data[table.time].cast(pa.int64())).as_py()
-            first, last = moment_of(bounds["min"]), moment_of(bounds["max"])
+            times = pc.min_max(data[table.time].cast(pa.int64())).as_py()
+            bounds = (times["min"], times["max"])
+        return self._ref_of(Partition(table, values, path), data.num_rows, bounds, sha256)
+
+    def _ref_of(
+        self, partition: Partition, rows: int, bounds: tuple[int, int] | None, sha256: str
+    ) -> PartitionRef:
+        table = partition.table
         return PartitionRef(
             table=table.name,
             layer=table.layer,
-            partition={name: values[name] for name in table.partition},
-            path=path.relative_to(self.root).as_posix(),
-            rows=data.num_rows,
-            first=first,
-            last=last,
+            partition={name: partition.values[name] for name in table.partition},
+            path=partition.path.relative_to(self.root).as_posix(),
+            rows=rows,
+            first=None if bounds is None else moment_of(bounds[0]),
+            last=None if bounds is None else moment_of(bounds[1]),
             sha256=sha256,
         )
 
@@ -257,6 +285,17 @@ def _write_parquet(data: pa.Table, path: Path) -> None:
         column_encoding=dict.fromkeys(whole, "DELTA_BINARY_PACKED")
         | dict.fromkeys(split, "BYTE_STREAM_SPLIT"),
     )
+
+
+def _bounds(found: pq.FileMetaData, name: str) -> tuple[int, int] | None:
+    """Return the least and largest time (ms) of a file, from its statistics; None without them."""
+    if name not in found.schema.names:
+        return None
+    column = found.schema.names.index(name)
+    groups = [found.row_group(n).column(column).statistics for n in range(found.num_row_groups)]
+    if not groups or not all(one is not None and one.has_min_max for one in groups):
+        return None
+    return min(one.min_raw for one in groups), max(one.max_raw for one in groups)
 
 
 def _holds(path: Path, sha256: str, marks: Mapping[bytes, bytes]) -> bool:

@@ -14,13 +14,14 @@ import pyarrow.compute as pc
 from flows.report import formats
 from flows.report.charts.prices import Bars
 from flows.report.charts.structures import LIFETIME, Marks, marks_of
-from flows.report.sections.allocation import PastWeights, past_weights
+from flows.report.sections.allocation import PastWeights
 from flows.report.sections.execution import LedgerRows
 from flows.report.sections.quality import BadRows, SeriesQuality
 from flows.steps.search.trial_history import MANUAL_RUN_PREFIX
 from lake import tables
 from lake.releases import Ensemble, read_ensemble
 from lake.releases.diff import ReleaseDiff, diff_releases
+from lake.releases.ensemble_file import past_ensembles
 from lake.releases.manifest import Manifest
 from lake.releases.reader import read_pointer, read_release
 from lake.store import Lake, Partition
@@ -32,6 +33,8 @@ Row = Mapping[str, Any]
 
 CHART_INTERVALS = ("1h", "4h", "15m", "1m")
 BASE_INTERVAL = "1m"
+NIGHTS = 14
+"""Releases whose weights are shown."""
 MODEL_ITSELF = -1  # the "fold" of a model trained on everything
 CHECKS_MARK = "nocturne.checks"  # written beside checked candles by the step `validate`
 
@@ -116,6 +119,16 @@ def find_ensemble(lake: Lake, manifest: Manifest | None) -> Ensemble | None:
     if manifest is None:
         return None
     return read_ensemble(read_release(lake.published, manifest.release_id))
+
+
+def past_weights(lake: Lake, as_of: datetime) -> tuple[PastWeights, ...]:
+    """Return the weights of the last releases up to ``as_of``, the newest first, one a moment."""
+    found: dict[datetime, PastWeights] = {}
+    for moment, ensemble in past_ensembles(lake.published, as_of):
+        found.setdefault(moment, PastWeights(moment, ensemble.weights, ensemble.choice))
+        if len(found) == NIGHTS:
+            break
+    return tuple(found[moment] for moment in sorted(found, reverse=True))
 
 
 def find_changes(lake: Lake, manifest: Manifest | None) -> ReleaseDiff | None:

@@ -16,14 +16,28 @@ if TYPE_CHECKING:
 def _report(
     request: FlowRequest, release_id: str | None, unusable: Sequence[tuple[str, str]], days: int
 ) -> str:
-    from flows.report.language import Locale
-    from flows.steps.reporting.report import build_report
+    from flows.steps.reporting.kept_report import keep_report, kept_report, report_key
 
     lake, as_of, shown = request.lake, request.as_of, request.settings.report.model_dump()
-    found = build_report(
-        lake, Locale(**shown), as_of=as_of, release_id=release_id, unusable=unusable, days=days
-    )
-    return str(found.path)
+    work = request.settings.work
+    asked = {"as_of": as_of.isoformat(), "release": release_id, "days": days, "shown": shown}
+    key = report_key(lake, {**asked, "unusable": [list(one) for one in unusable]})
+    before = kept_report(work, lake, days, key)
+    if before is None:
+        # What a report is made with takes as long to import as many a step.
+        from flows.report.language import Locale
+        from flows.steps.reporting.report import build_report
+
+        before = build_report(
+            lake,
+            Locale(**shown),
+            as_of=as_of,
+            release_id=release_id,
+            unusable=unusable,
+            days=days,
+        ).path
+        keep_report(work, lake, days, key, before)
+    return str(before)
 
 
 def _summary(request: FlowRequest, report: str) -> str:

@@ -8,13 +8,15 @@ executor needs `read_ensemble` and `Ensemble.share_of`; labels come from
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from lake.releases.manifest import StrictModel, canonical
-from lake.releases.reader import Release
+from lake.releases.reader import Release, read_manifest, read_release, release_ids
 from trading.candles import interval_ms
 from trading.ensemble.regimes import LABELS, RegimeRules
 from trading.ensemble.weights import regime_weights
@@ -136,3 +138,21 @@ def read_ensemble(release: Release) -> Ensemble | None:
         raise ReleaseRefused(f"{where}: {place or 'it'}: {first['msg']}; publish again") from error
     except (OSError, NocturneError) as error:
         raise ReleaseRefused(f"{where}: {error}; publish again") from error
+
+
+def past_ensembles(root: Path, until: datetime) -> Iterator[tuple[datetime, Ensemble]]:
+    """Yield the ensembles of the releases up to market time ``until``, the newest first.
+
+    A release is read and verified when its turn comes, so that the first one costs no more however
+    many there are. One that is refused, or has no ensemble, is passed over.
+    """
+    for release_id in reversed(release_ids(root)):
+        try:
+            if read_manifest(root, release_id).as_of > until:
+                continue
+            release = read_release(root, release_id)
+            ensemble = read_ensemble(release)
+        except ReleaseRefused:  # pruned, or damaged: what is past can be done without
+            continue
+        if ensemble is not None:
+            yield release.as_of, ensemble

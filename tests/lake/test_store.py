@@ -167,6 +167,23 @@ def test_the_fingerprint_covers_the_rows_read_and_survives_later_rows(lake: Lake
     assert lake.fingerprint(RAW_CANDLES, datetime(2025, 5, 1, tzinfo=UTC)) == ()
 
 
+def test_a_partition_that_is_known_whole_is_not_read_for_its_fingerprint(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.write(RAW_CANDLES, candles(MAY_31_2358, [10.0, 11.0]), **SERIES)
+    (part,) = lake.fingerprint(RAW_CANDLES, datetime(2025, 5, 31, 23, 59, tzinfo=UTC))
+    data = lake.read_partition(lake.partitions(RAW_CANDLES)[0])
+
+    def unwanted(*_: object, **__: object) -> None:
+        raise AssertionError("rows were read")
+
+    monkeypatch.setattr(Lake, "read_partition", unwanted)
+    (whole,) = lake.fingerprint(RAW_CANDLES, datetime(2025, 6, 1, tzinfo=UTC))
+    assert (whole.rows, part.rows) == (2, 1)
+    assert whole.sha256 == content_hash(data)
+    assert [whole.first, whole.last] == data["open_time"].to_pylist()
+
+
 def test_one_changed_bit_changes_the_fingerprint(lake: Lake) -> None:
     as_of = datetime(2025, 6, 1, tzinfo=UTC)
     lake.write(RAW_CANDLES, candles(MAY_31_2358, [10.0, 11.0]), **SERIES)

@@ -10,15 +10,10 @@ from flows.report import formats
 from flows.report.language import tr
 from flows.report.tables import counted, joined
 from flows.report.views import MUTED, WARN, AllocationView, Cell, TableView
-from lake.releases import Ensemble, WeightChoice, read_ensemble
-from lake.releases.reader import list_releases, read_release
-from lake.store import Lake
+from lake.releases import Ensemble, WeightChoice
 from trading.ensemble.regimes import LABELS
 from trading.ensemble.weights import regime_weights
-from trading.errors import ReleaseRefused
 
-NIGHTS = 14
-"""Releases whose weights are shown."""
 COLUMNS = 8
 """Members whose weights are shown."""
 
@@ -30,26 +25,6 @@ class PastWeights:
     as_of: datetime
     weights: Mapping[str, float]
     choice: WeightChoice | None
-
-
-def past_weights(lake: Lake, as_of: datetime) -> tuple[PastWeights, ...]:
-    """Return the weights of the last releases up to ``as_of``, the newest first, one a moment."""
-    found: dict[datetime, PastWeights] = {}
-    for summary in reversed(list_releases(lake.published)):
-        if summary.problem or summary.as_of is None or summary.as_of > as_of:
-            continue
-        if summary.as_of in found:
-            continue
-        try:
-            ensemble = read_ensemble(read_release(lake.published, summary.release_id))
-        except ReleaseRefused:  # pruned, or damaged: the report can do without it
-            continue
-        if ensemble is not None:
-            known = PastWeights(summary.as_of, ensemble.weights, ensemble.choice)
-            found[summary.as_of] = known
-        if len(found) == NIGHTS:
-            break
-    return tuple(found[moment] for moment in sorted(found, reverse=True))
 
 
 def allocation_view(ensemble: Ensemble | None, past: Sequence[PastWeights] = ()) -> AllocationView:

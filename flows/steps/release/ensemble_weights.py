@@ -28,9 +28,8 @@ from lake.releases.ensemble_file import (
     SymbolRegime,
     WeightChoice,
     member_name,
-    read_ensemble,
+    past_ensembles,
 )
-from lake.releases.reader import list_releases, read_release
 from lake.store import Lake
 from lake.tables import BARS, FOLDS, TRADES
 from trading.candles import DAY_MS, CandleColumns, Floats, Integers
@@ -132,11 +131,8 @@ def choose_weights(runs: Mapping[str, OutOfSampleRun]) -> WeightChoice:
 
 def previous_weights(lake: Lake, as_of: datetime, members: set[str]) -> Mapping[str, float] | None:
     """Return the weights of the newest release before ``as_of`` that has one of these members."""
-    for summary in reversed(list_releases(lake.published)):
-        if summary.problem or summary.as_of is None or summary.as_of >= as_of:
-            continue
-        ensemble = read_ensemble(read_release(lake.published, summary.release_id))
-        if ensemble is not None and members & set(ensemble.weights):
+    for moment, ensemble in past_ensembles(lake.published, as_of):
+        if moment < as_of and members & set(ensemble.weights):
             return ensemble.weights
     return None
 

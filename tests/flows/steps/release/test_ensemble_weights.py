@@ -11,8 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from flows.report.sections.allocation import allocation_view, past_weights
-from flows.steps.release.ensemble_weights import build_ensemble, choose_weights, out_of_sample
+from flows.report.lake_reader import past_weights
+from flows.report.sections.allocation import allocation_view
+from flows.steps.release.ensemble_weights import (
+    build_ensemble,
+    choose_weights,
+    out_of_sample,
+    previous_weights,
+)
 from flows.steps.release.publish import publish
 from flows.steps.search.optimize import OptimizeEntry
 from lake.releases import (
@@ -20,7 +26,9 @@ from lake.releases import (
     Ensemble,
     FlowRun,
     NewFile,
+    Release,
     StrategyEntry,
+    ensemble_file,
     member_name,
     read_ensemble,
     read_release,
@@ -285,3 +293,23 @@ def test_a_file_that_breaks_a_rule_is_refused(
     with pytest.raises(ReleaseRefused, match=r"ensemble\.json") as refusal:
         read_ensemble(read_release(lake.published, release_id))
     assert message in str(refusal.value)
+
+
+def test_the_weights_before_cost_one_release_however_many_there_are(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for age in range(6, 0, -1):
+        day = AS_OF - age * DAY
+        made = [searched(lake, "breakout", "BTCUSDT", BAD * (7 - age), day)]
+        publish(lake, as_of=day, now=day, entries=made, trained=(), left_out=(), flow_run=RUN)
+    reads: list[str] = []
+
+    def noted(root: Path, release_id: str) -> Release:
+        reads.append(release_id)
+        return read_release(root, release_id)
+
+    monkeypatch.setattr(ensemble_file, "read_release", noted)
+    assert previous_weights(lake, AS_OF, {"breakout/BTCUSDT"}) == {"breakout/BTCUSDT": 1.0}
+    assert len(reads) == 1
+    assert previous_weights(lake, AS_OF, {"surge/BTCUSDT"}) is None
+    assert len(past_weights(lake, AS_OF)) == 6
