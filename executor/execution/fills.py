@@ -58,9 +58,34 @@ class FillRecorder:
         """Apply a change of an order, with its trade where there is one."""
         row = await self._row_of(order)
         if fill is not None:
-            await self.take(fill, row)
+            if row is not None and self._contradicts(order, fill, row):
+                await self._take_listed(row, fill.order_id)
+            else:
+                await self.take(fill, row)
         if row is not None:
             self._orders.on_update(row, order)
+
+    def _contradicts(self, order: VenueOrder, fill: VenueFill, row: OrderRow) -> bool:
+        """Whether a trade would make more of an order than the order itself says.
+
+        Events out of order do so as well, and a trade that is repeated under another id.
+        """
+        ledger = self._services.ledger
+        if ledger.has_fill(fill.symbol, ledger.history.named_fill(fill).trade_id):
+            return False
+        return ZERO < order.filled < ledger.filled_of(row.client_id)[0] + fill.quantity
+
+    async def _take_listed(self, row: OrderRow, order_id: str) -> None:
+        """Record the trades that the exchange lists; without an answer, reconciliation does."""
+        try:
+            await self._take_all(row, order_id)
+        except VenueFaultError as fault:
+            log.warning("trades of %s: %s", row.client_id, fault)
+
+    async def _take_all(self, row: OrderRow, order_id: str) -> None:
+        venue = self._services.venue_of(row.symbol)
+        for fill in await venue.trades(row.symbol, order_id=order_id):
+            await self.take(fill, row)
 
     async def _row_of(self, seen: VenueOrder | VenueFill) -> OrderRow | None:
         """Our order behind an id, also when the exchange gave a child order its own id."""
@@ -230,9 +255,7 @@ class FillRecorder:
         """
         order_id = seen.child_id if row.conditional else seen.exchange_id
         if order_id:
-            venue = self._services.venue_of(row.symbol)
-            for fill in await venue.trades(row.symbol, order_id=order_id):
-                await self.take(fill, row)
+            await self._take_all(row, order_id)
         current = self._services.ledger.order(row.client_id)
         if current is not None:
             self._orders.on_update(current, seen)
