@@ -34,6 +34,9 @@ no order or fill lost, equal positions, nothing without a stop for more than 5 s
 alert lost, an intact ledger. The trace of the killed process says in which window it died:
 *commit* (the intent into the ledger), *send* (from there to the request), *answer* (the request
 is out), *fill* (a trade is applied), *stop* (from a stop's request to its proof by a listing).
+
+The figures are those of the commit that each section names. Where the executor has changed since,
+they say nothing of the change: `git log COMMIT.. -- executor` lists what came later.
 """
 DAYS = """
 ## Days of faults

@@ -102,6 +102,16 @@ def test_rounds_that_were_repeated_and_all_kills_together_are_named(
     assert text.count("Seeds run again: 4. Kills: 5.\nFailures: 0.\nLoad (median): 3.5 on 2") == 1
 
 
+def test_the_page_says_of_which_executor_its_figures_are(reliability: ModuleType) -> None:
+    written = (ROOT / "docs" / "reliability.md").read_text()
+    assert written.startswith(reliability.HEAD)
+    assert "The figures are those of the commit that each section names." in reliability.HEAD
+    sections = written.split("\n### ")[1:]
+    stores = [text for text in sections if text.partition("\n")[0] in reliability.STORES.values()]
+    assert len(stores) == 2
+    assert all("Commit of the executor: " in text for text in stores)
+
+
 def test_every_fault_of_the_table_has_its_drills() -> None:
     text = (ROOT / "docs" / "testing.md").read_text().partition("## Faults by venue")[2]
     rows = [line for line in text.splitlines() if line.startswith("| F")]
