@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +158,11 @@ class App:
     async def _start(self) -> None:
         x, services = self._x, self._services
         started = time.monotonic()
-        services.emit(EventType.SYSTEM_STARTED, mode=services.settings.mode.value)
+        services.emit(
+            EventType.SYSTEM_STARTED,
+            mode=services.settings.mode.value,
+            version=version("nocturne"),
+        )
         announce_unproven(services)
         announce_first_week(services, x.trading_state)
         announce_overrides(
@@ -168,6 +173,7 @@ class App:
             },
         )
         # `nocturne why` starts from the ledger alone: it must find the releases and check the ids.
+        services.ledger.set_meta("version", version("nocturne"))
         services.ledger.set_meta("account", services.settings.account)
         services.ledger.set_meta("published", str(services.settings.paths.published.resolve()))
         await self._control.start()

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from trading.strategies.parameters import Value
 
 CHOICES = ("auto", "now", "never")
-SHORT_SECONDS = 8.0
-"""A run that plain Python finishes in this time is not worth waiting for the compiler."""
+SHORT_SECONDS = 10.0
+"""A run that plain Python finishes in this time is not worth waiting for the compiler.
+
+On two cores the kernels of a search take 6 s to compile, those of ICT 10 s.
+"""
 CANDLE_SECONDS = 7e-6
 """Plain Python's time for one candle and one set of signals; most strategies take 3 to 11 us."""
 _ordered: list[CompileOrder] = []

@@ -25,7 +25,7 @@ def _lines(release: Release) -> Iterator[str]:
     yield f"release {release.release_id} ({'proven' if release.proven else 'unproven'})"
     yield f"  as of         {iso(made.as_of)}, published {iso(made.published_at)}"
     yield f"  flow run      {made.flow_run.name} {made.flow_run.id}"
-    yield f"  git commit    {made.git_commit or '-'}"
+    yield f"  git commit    {made.git_commit or '-'}, nocturne {made.version or '-'}"
     yield f"  replaced      {made.replaced or '-'}"
     for kind in release.kinds:
         origin = {str(k): carried.release_id for k, carried in made.carried.items()}.get(kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,7 @@ def draft_of(candidate: Candidate, current: Release | None, now: datetime) -> Re
         "valid_until": valid_until,
         "flow_run": candidate.flow_run,
         "git_commit": candidate.git_commit,
+        "version": version("nocturne"),
         "fingerprint": _readings(candidate, current, kept),
         "files": [
             ReleaseFile.model_validate({"path": path, "kind": kind, "sha256": sha256})

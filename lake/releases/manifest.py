@@ -182,6 +182,8 @@ class Manifest(StrictModel):
     valid_until: dict[Kind, AwareDatetime]
     flow_run: FlowRun
     git_commit: str
+    version: str = ""
+    """Version of the Nocturne that published it; empty where it was not kept yet."""
     fingerprint: tuple[Reading, ...]
     files: tuple[ReleaseFile, ...]
     strategies: tuple[StrategyEntry, ...]

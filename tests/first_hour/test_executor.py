@@ -63,6 +63,17 @@ class TestWhatWasWon:
         for word in ("signal", "candle ETHUSDT", bench.release_id, "position"):
             assert word in said.text
 
+    def test_ledger_and_release_name_the_version_that_wrote_them(
+        self, bench: Bench, tmp_path: Path
+    ) -> None:
+        (_, number) = piped(["--version"], tmp_path).text.split()
+        (kept,) = bench.rows("select value from meta where name = 'version'")
+        (begun,) = bench.rows("select data from events where type = 'system_started'")
+        assert kept["value"] == number
+        assert json.loads(begun["data"])["version"] == number
+        file = bench.folder / "published" / "releases" / bench.release_id / "manifest.json"
+        assert json.loads(file.read_text())["version"] == number
+
 
 class TestWhatRuns:
     def test_a_run_begins_with_mode_venues_release_positions_and_limits(

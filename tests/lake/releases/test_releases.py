@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ def test_a_published_release_reads_back_with_all_parameters(root: Path) -> None:
     assert release.strategies[0].params["k"] == 0.55
     assert release.strategies[0].params["stop_loss"] == 0.02
     assert release.fingerprint == (REF,)
+    assert release.manifest.version == version("nocturne")
     assert release.valid_until == {"params": AS_OF + timedelta(hours=36)}
     assert not release.proven
     assert (release.folder / "params.json").is_file()
