@@ -12,7 +12,7 @@ PACKAGES = ("trading", "lake", "flows", "executor", "dashboard", "cli", "nocturn
 EXEMPT = ("executor/venues/binance", "flows/sources/binance_", "cli/sandbox")
 """The adapter itself, the sources of the same name, and the simulated exchange's command."""
 FOREIGN = {
-    "an error code": re.compile(r"(?<![\w.)\]] )(?<![\w.)\]])-[1-5]\d{3}(?![\d_.])"),
+    "an error code": re.compile(r"(?<!\*\* )(?<![\w.)\]] )(?<![\w.)\]])-[1-5]\d{3}(?![\d_.])"),
     "a host or path": re.compile(r"binance\.com|binancefuture|\b[fd]api\b|\bfstream\b"),
     "a field name": re.compile(
         r"\b(reduceOnly|closePosition|(new|orig)?ClientOrderId|clientOrderId|newClientOrderId"
