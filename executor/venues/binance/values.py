@@ -35,6 +35,14 @@ def decimal_of(value: Any) -> Decimal:
     return number
 
 
+def amount_of(value: Any) -> Decimal:
+    """A price or a quantity of a trade."""
+    number = decimal_of(value)
+    if number <= 0:
+        raise ValueError(f"{value} is no amount of a trade")
+    return number
+
+
 def flag(value: Any) -> bool:
     """A truth value, as JSON or as text."""
     return value is True or value == "true"

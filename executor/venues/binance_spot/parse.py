@@ -20,7 +20,7 @@ from executor.model import (
     Wallet,
     instrument_id,
 )
-from executor.venues.binance.values import decimal_of
+from executor.venues.binance.values import amount_of, decimal_of
 
 Wire = Mapping[str, Any]
 VENUE = "binance_spot"
@@ -105,8 +105,8 @@ def trade(row: Wire) -> VenueFill:
         trade_id=str(row["id"]),
         order_id=str(row["orderId"]),
         side="BUY" if row["isBuyer"] else "SELL",
-        price=decimal_of(row["price"]),
-        quantity=decimal_of(row["qty"]),
+        price=amount_of(row["price"]),
+        quantity=amount_of(row["qty"]),
         fee=decimal_of(row.get("commission")),
         fee_asset=str(row.get("commissionAsset", "")),
         realized_pnl=None,
@@ -157,8 +157,8 @@ def _order_update(report: Wire, event_time: int) -> OrderUpdate:
             trade_id=str(report["t"]),
             order_id=exchange_id,
             side=found.side,
-            price=decimal_of(report["L"]),
-            quantity=decimal_of(report["l"]),
+            price=amount_of(report["L"]),
+            quantity=amount_of(report["l"]),
             fee=decimal_of(report.get("n")),
             fee_asset=str(report.get("N") or ""),
             realized_pnl=None,

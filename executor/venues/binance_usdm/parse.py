@@ -22,7 +22,7 @@ from executor.model import (
     Wallet,
     instrument_id,
 )
-from executor.venues.binance.values import decimal_of, flag
+from executor.venues.binance.values import amount_of, decimal_of, flag
 
 Wire = Mapping[str, Any]
 VENUE = "binance_usdm"
@@ -172,8 +172,8 @@ def trade(row: Wire) -> VenueFill:
         trade_id=str(row["id"]),
         order_id=str(row["orderId"]),
         side=row["side"],
-        price=decimal_of(row["price"]),
-        quantity=decimal_of(row["qty"]),
+        price=amount_of(row["price"]),
+        quantity=amount_of(row["qty"]),
         fee=decimal_of(row.get("commission")),
         fee_asset=str(row.get("commissionAsset", "")),
         realized_pnl=decimal_of(row.get("realizedPnl")),
@@ -208,8 +208,8 @@ def _order_update(o: Wire, event_time: int) -> OrderUpdate:
             trade_id=str(o["t"]),
             order_id=order.exchange_id,
             side=order.side,
-            price=decimal_of(o["L"]),
-            quantity=decimal_of(o["l"]),
+            price=amount_of(o["L"]),
+            quantity=amount_of(o["l"]),
             fee=decimal_of(o.get("n")),
             fee_asset=str(o.get("N", "")),
             realized_pnl=decimal_of(o.get("rp")),
