@@ -1,6 +1,10 @@
 -- Bars of one interval from closed one-minute candles: one row per venue, symbol and bar.
--- A bar exists once it has closed by $known_until (epoch ms, UTC) and has all its minutes;
--- with $sparse (the venue omits minutes without trades), closing is enough.
+-- With $unit 'minute' a bar is $interval_ms long and begins at a multiple of that; with 'day',
+-- 'week' (from Monday) or 'month' it follows the calendar, whose days begin $offset_ms before
+-- midnight UTC. A bar exists once it has closed by $known_until (epoch ms, UTC), where the series
+-- begins at or before it ($first_ms). It has all its minutes, but with $sparse (the venue omits
+-- minutes without trades) and in a week or a month: candles says how many there are.
+-- Only bars that open from $from_ms to $to_ms, exclusive, are returned.
 -- Sums of columns that the source lacks stay null.
 with
 minutes as (
@@ -17,7 +21,12 @@ minutes as (
         trades,
         taker_buy_base,
         taker_buy_quote,
-        epoch_ms(open_time) // $interval_ms * $interval_ms as bar_ms
+        case
+            when $unit = 'minute' then epoch_ms(open_time) // $interval_ms * $interval_ms
+            else epoch_ms(
+                date_trunc($unit, make_timestamp((epoch_ms(open_time) + $offset_ms) * 1000))
+            ) - $offset_ms
+        end as bar_ms
     from candles
 ),
 
@@ -26,6 +35,7 @@ folded as (
         venue,
         symbol,
         bar_ms,
+        make_timestamp((bar_ms + $offset_ms) * 1000) as local_start,
         count(*) as minute_count,
         arg_min(open, open_time) as open,
         max(high) as high,
@@ -39,6 +49,19 @@ folded as (
             as taker_buy_quote
     from minutes
     group by venue, symbol, bar_ms
+),
+
+spans as (
+    select
+        *,
+        case $unit
+            when 'minute' then bar_ms + $interval_ms
+            when 'day' then epoch_ms(local_start + interval 1 day) - $offset_ms
+            when 'week' then epoch_ms(local_start + interval 7 day) - $offset_ms
+            else epoch_ms(local_start + interval 1 month) - $offset_ms
+        end as close_ms,
+        $unit in ('week', 'month') as may_lack_minutes
+    from folded
 ),
 
 complete as (
@@ -56,10 +79,13 @@ complete as (
         taker_buy_quote,
         minute_count as candles,
         make_timestamptz(bar_ms * 1000) as open_time
-    from folded
+    from spans
     where
-        bar_ms + $interval_ms <= $known_until
-        and ($sparse or minute_count = $interval_ms // 60000)
+        close_ms <= $known_until
+        and bar_ms >= $first_ms
+        and bar_ms >= $from_ms
+        and bar_ms < $to_ms
+        and ($sparse or may_lack_minutes or minute_count = (close_ms - bar_ms) // 60000)
 )
 
 select * from complete

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -21,8 +22,13 @@ from lake.content import milliseconds
 from lake.months import month_end
 from lake.store import Lake, Partition
 from lake.tables import BARS, CANDLES
-from trading.candles import interval_ms
+from trading.candles import MINUTE_MS, interval_ms
 
+if TYPE_CHECKING:
+    import duckdb
+
+BARS_SQL = "bars/bars"
+_NEVER_MS = 2**53
 INTERVALS = ("3m", "5m", "15m", "1h", "4h", "1d")
 
 Progress = Callable[[str], None]
@@ -40,6 +46,28 @@ class BuildResult:
 
     def __str__(self) -> str:
         return f"{self.table}: {self.written} partitions written, {self.skipped} unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class BarSpan:
+    """Which bars are made of the minutes: their unit and length, and the times (ms) they lie in.
+
+    See `sql/bars/bars.sql`; with another ``unit`` than minute, the calendar gives the length.
+    """
+
+    known_until: int
+    sparse: bool
+    unit: str = "minute"
+    interval_ms: int = MINUTE_MS
+    offset_ms: int = 0
+    first_ms: int = 0
+    from_ms: int = 0
+    to_ms: int = _NEVER_MS
+
+
+def fold(connection: duckdb.DuckDBPyConnection, span: BarSpan) -> pa.Table:
+    """Fold the minutes, which are registered as ``candles``, into bars."""
+    return connection.sql(load_sql(BARS_SQL), params=asdict(span)).to_arrow_table()
 
 
 def build_bars(
@@ -91,7 +119,7 @@ def _bars_of_month(
     inputs = {"candles": content_of(lake, partition, as_of), "over": over, **values}
     if sparse:
         inputs["sparse"] = True
-    mark = mark_of(load_sql("bars/bars"), inputs)
+    mark = mark_of(load_sql(BARS_SQL), inputs)
     targets = [{**values, "interval": interval} for interval in intervals]
     if all(is_current(lake, BARS, mark, target) for target in targets):
         return None
@@ -104,14 +132,8 @@ def _bars_of_month(
     with connect() as connection:
         connection.register("candles", candles)
         for target in targets:
-            bars = connection.sql(
-                load_sql("bars/bars"),
-                params={
-                    "interval_ms": interval_ms(target["interval"]),
-                    "known_until": until,
-                    "sparse": sparse,
-                },
-            ).to_arrow_table()
+            length = interval_ms(target["interval"])
+            bars = fold(connection, BarSpan(interval_ms=length, known_until=until, sparse=sparse))
             ref = write_known(
                 lake, BARS, bars, as_of=as_of, partition=target, metadata={MARK: mark}
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -17,7 +18,14 @@ from flows.steps.data.freshness import (
     mark_of,
     write_known,
 )
-from flows.steps.features.bars import BuildResult, build_bars, with_names
+from flows.steps.features.bars import (
+    BARS_SQL,
+    BarSpan,
+    BuildResult,
+    build_bars,
+    fold,
+    with_names,
+)
 from lake.content import MONTH, milliseconds
 from lake.months import month_end, month_start
 from lake.store import Lake, Partition
@@ -97,7 +105,7 @@ def _bars_of_month(
         "sparse": sparse,
         "day_offset": day_offset,
     }
-    mark = mark_of(load_sql("bars/long_bars"), inputs)
+    mark = mark_of(load_sql(BARS_SQL), inputs)
     targets = {name: {**values, "interval": name} for name in units}
     if all(is_current(lake, BARS, mark, target) for target in targets.values()):
         return None
@@ -106,21 +114,19 @@ def _bars_of_month(
     if not read[0].num_rows:
         return None
     first = candles["open_time"][0].value if begins else 0
-    params = {
-        "offset_ms": day_offset * HOUR_MS,
-        "known_until": candles["open_time"][-1].value + MINUTE_MS,
-        "first_ms": first,
-        "from_ms": milliseconds(month_start(values["month"])),
-        "to_ms": milliseconds(month_end(values["month"])),
-        "sparse": sparse,
-    }
+    span = BarSpan(
+        known_until=candles["open_time"][-1].value + MINUTE_MS,
+        sparse=sparse,
+        offset_ms=day_offset * HOUR_MS,
+        first_ms=first,
+        from_ms=milliseconds(month_start(values["month"])),
+        to_ms=milliseconds(month_end(values["month"])),
+    )
     rows = 0
     with connect() as connection:
         connection.register("candles", with_names(candles, values))
         for name, target in targets.items():
-            bars = connection.sql(
-                load_sql("bars/long_bars"), params={**params, "unit": units[name]}
-            ).to_arrow_table()
+            bars = fold(connection, replace(span, unit=units[name]))
             ref = write_known(
                 lake, BARS, bars, as_of=as_of, partition=target, metadata={MARK: mark}
             )
