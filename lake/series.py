@@ -15,7 +15,8 @@ from lake.store import Lake
 from lake.tables import CANDLES, FORECASTS, RAW_CANDLES, RAW_FUNDING
 from trading.candles import CandleColumns, Floats, Integers, interval_ms
 from trading.market.funding import FundingRates
-from trading.positions.forecasts import RETURN, USUAL, VOLATILITY
+from trading.model_targets import entry_target
+from trading.positions.forecasts import RETURN, VOLATILITY, usual_of
 
 _LAG_MS = round(LAG.total_seconds() * 1000)
 _VALID_MS = round(VALIDITY["signals"].total_seconds() * 1000)
@@ -78,16 +79,24 @@ def load_funding(
 
 
 def with_forecasts(
-    lake: Lake, candles: CandleColumns, venue: str, symbol: str, as_of: datetime | None = None
+    lake: Lake,
+    candles: CandleColumns,
+    venue: str,
+    symbol: str,
+    as_of: datetime | None = None,
+    *,
+    strategy: str | None = None,
 ) -> CandleColumns:
     """Return the candles with the stored forecasts that were known when each of them closed.
 
     They count as published ones do: from three minutes after the close that they were made at
-    until 30 minutes after it. Candles of a symbol without forecasts are returned as they are.
+    until 30 minutes after it. ``strategy`` names whose entries' chances are wanted too. Candles of
+    a symbol without forecasts are returned as they are.
     """
     closes = candles.open_time + candles.interval_ms
     columns: dict[str, Floats] = {}
-    for target in (RETURN, VOLATILITY):
+    wanted = [RETURN, VOLATILITY, *([entry_target(strategy)] if strategy else [])]
+    for target in wanted:
         where = {"venue": venue, "symbol": symbol, "target": target}
         data = lake.read(FORECASTS, ["made_at", "value", "usual"], as_of=as_of, **where)
         if not data.num_rows:
@@ -96,8 +105,8 @@ def with_forecasts(
         place = np.searchsorted(made + _LAG_MS, closes, side="right") - 1
         known = (place >= 0) & (closes < made[place] + _VALID_MS)
         columns[target] = np.where(known, _real(data["value"])[place], np.nan)
-        if target == VOLATILITY:
-            columns[USUAL] = np.where(known, _real(data["usual"])[place], np.nan)
+        if target != RETURN:
+            columns[usual_of(target)] = np.where(known, _real(data["usual"])[place], np.nan)
     return replace(candles, forecasts=columns) if columns else candles
 
 

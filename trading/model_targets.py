@@ -8,7 +8,7 @@ from typing import Literal
 
 from trading.errors import ParameterError
 
-TargetTask = Literal["level", "return"]
+TargetTask = Literal["level", "return", "chance"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +16,11 @@ class ModelTarget:
     """One target: its name in releases, forecasts and reports, and how it is learned.
 
     ``task`` says how it is fitted, compared and gated: a level has to beat the last value and HAR,
-    a return has to earn its costs. ``label`` names the column of the training rows that it learns.
-    A ``logarithmic`` target is learned as a logarithm, published as the positive number, and
-    compared with its usual value. ``family`` is the setting of ``[training]`` that names its
-    family; a target without one is learned by LightGBM.
+    a return has to earn its costs, a chance has to earn more than all entries do. ``label`` names
+    the column of the training rows that it learns. A ``logarithmic`` target is learned as a
+    logarithm, published as the positive number, and compared with its usual value. ``family`` is
+    the setting of ``[training]`` that names its family; a target without one is learned by
+    LightGBM.
     """
 
     name: str
@@ -53,8 +54,24 @@ MODEL_TARGETS: Mapping[str, ModelTarget] = {one.name: one for one in _TARGETS}
 """Every target by name, in the order of training."""
 
 
+_ENTRY = "entry_"
+
+
+def entry_target(strategy: str) -> str:
+    """Return the name of the target "an entry of this strategy earns its costs"."""
+    return f"{_ENTRY}{strategy}"
+
+
+def is_entry_target(name: str) -> bool:
+    """Whether a target is that of a strategy's entries; which strategies there are is not asked."""
+    return name.startswith(_ENTRY) and name != _ENTRY
+
+
 def target_of(name: str) -> ModelTarget:
     """Return a target; `ParameterError` for an unknown name."""
+    if is_entry_target(name):
+        title = f"Entries of {name.removeprefix(_ENTRY)}"
+        return ModelTarget(name, "chance", "won", title)
     if name not in MODEL_TARGETS:
         raise ParameterError(
             f"there is no model target '{name}'; choose from {', '.join(MODEL_TARGETS)}"

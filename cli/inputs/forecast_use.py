@@ -8,7 +8,7 @@ from typing import Any
 from trading.errors import ParameterError
 from trading.positions.forecasts import ForecastUse
 
-_ON_OFF = ("size", "stop", "leverage")
+_ON_OFF = ("size", "stop", "leverage", "entries")
 _EXAMPLE = "size,stop,cost_filter=2.5,when_missing=skip"
 
 
@@ -29,13 +29,14 @@ def parse_use(text: str) -> ForecastUse:
         else:
             raise ParameterError(
                 f"--forecasts: '{part}' is no rule; write for example {_EXAMPLE} (rules are size,"
-                " least_size=N, stop, leverage, cost_filter=N, round_trip_bps=N,"
+                " least_size=N, stop, leverage, cost_filter=N, round_trip_bps=N, entries,"
                 " when_missing=neutral or skip)"
             )
     use = ForecastUse(**values)
     if values and not use.is_on:
         raise ParameterError(
-            f"--forecasts {text} uses no forecast; add size, stop, leverage or cost_filter=N"
+            f"--forecasts {text} uses no forecast; add size, stop, leverage, cost_filter=N or"
+            " entries"
         )
     return use
 

@@ -139,7 +139,7 @@ class MarketChoice:
         if not rules and not needs_forecasts(strategy, [settings]):
             return columns
         if self.candles is None and self.symbol is not None:
-            columns = self._with_stored(self.symbol, columns, rules)
+            columns = self._with_stored(self.symbol, columns, strategy.name)
         elif rules:
             raise ParameterError(
                 "--forecasts needs the forecasts of a lake, which a file has not; give --symbol"
@@ -149,20 +149,27 @@ class MarketChoice:
         refuse_without_forecasts(strategy, [settings], columns, remedy)
         return columns
 
-    def _with_stored(self, symbol: str, columns: CandleColumns, rules: bool) -> CandleColumns:
-        """Add the forecasts of the lake; the rules of `--forecasts` need those of volatility."""
+    def _with_stored(self, symbol: str, columns: CandleColumns, strategy: str) -> CandleColumns:
+        """Add the forecasts of the lake; the rules of `--forecasts` need those that they read."""
         from cli.inputs.lake_choice import lake_root
         from lake.series import with_forecasts
         from lake.store import Lake
-        from trading.positions.forecasts import VOLATILITY
+        from trading.model_targets import VOLATILITY, entry_target
 
+        use, entries = self.forecast_use, entry_target(strategy)
+        wanted = [VOLATILITY] if use.reads_volatility else []
+        wanted += [entries] if use.entries else []
         root = lake_root(self.lake)
-        found = with_forecasts(Lake(root), columns, self.venue, symbol)
-        if rules and VOLATILITY not in (found.forecasts or {}):
-            raise DataError(
-                f"lake {root} has no {VOLATILITY} forecasts of {symbol} on {self.venue}; run"
-                " `nocturne flow train` first"
-            )
+        found = with_forecasts(Lake(root), columns, self.venue, symbol, strategy=strategy)
+        for target in wanted:
+            if target not in (found.forecasts or {}):
+                first = "`nocturne flow train`"
+                if target == entries:
+                    first = "`nocturne flow nightly` with entries = true in [training]"
+                raise DataError(
+                    f"lake {root} has no {target} forecasts of {symbol} on {self.venue}; run"
+                    f" {first} first"
+                )
         return found
 
     @property

@@ -13,7 +13,7 @@ from executor.settings import Mode
 from executor.settings.first_week import read_first_week
 from executor.strategy.release_keeper import market_datetime
 from trading.errors import ParameterError, SettingsError
-from trading.model_targets import MODEL_TARGETS
+from trading.model_targets import MODEL_TARGETS, is_entry_target
 from trading.strategies.registry import get_strategy
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def announce_unproven(services: Services) -> None:
     """
     live = services.settings.live
     for name in live.allow_unproven:
-        if name in MODEL_TARGETS:
+        if name in MODEL_TARGETS or is_entry_target(name):
             continue
         try:
             get_strategy(name)

@@ -219,7 +219,7 @@ class StrategySettings(_Section):
 
 
 class ForecastSettings(_Section):
-    """What the published forecasts of volatility change in an entry."""
+    """What the published forecasts change in an entry."""
 
     size: bool = False
     """Whether an entry is smaller by as much as the next hour is wilder than usual."""
@@ -232,6 +232,8 @@ class ForecastSettings(_Section):
     cost_filter: float = Field(default=0.0, ge=0, le=100)
     """Round trips that the mean move of the next hour must pay for; 0 switches the filter off."""
     round_trip_bps: float = Field(default=2.0 * (FEE_BPS + SLIPPAGE_BPS), ge=0, le=1_000)
+    entries: bool = False
+    """Whether an entry is skipped when its chance to win is forecast to be below the usual one."""
     when_missing: WhenMissing = "neutral"
     """Without a valid forecast: enter as without forecasts (``neutral``), or ``skip``."""
 

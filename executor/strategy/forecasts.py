@@ -22,7 +22,7 @@ from lake.releases import (
 )
 from trading.candles import MINUTE_MS
 from trading.errors import ReleaseRefused
-from trading.model_targets import DIRECTION, VOLATILITY
+from trading.model_targets import DIRECTION, VOLATILITY, entry_target
 from trading.positions.forecasts import (
     U_LEVERAGE,
     U_STOP,
@@ -145,6 +145,9 @@ class ForecastKeeper:
         atr = signal.levels.atr if signal.levels.atr is not None else math.nan
         if not use.is_on:
             return ForecastEffect(1.0, atr, atr)
+        skipped = self._skipped(signal, use)
+        if skipped or not use.reads_volatility:
+            return ForecastEffect(1.0, atr, atr, refusal=skipped)
         found, missing = self.known(signal)
         volatility = found.value if found is not None else math.nan
         usual = (found.usual if found is not None else None) or math.nan
@@ -158,6 +161,23 @@ class ForecastKeeper:
             refusal="" if may_enter(numbers, volatility) else _refusal(found, missing, numbers[4]),
             facts=_facts(found, missing, share),
             evidence=self._evidence_share(found) if use.stop or use.leverage else 1.0,
+        )
+
+    def _skipped(self, signal: Signal, use: ForecastUse) -> str:
+        """Return why the chance that this entry wins forbids it; empty where it does not."""
+        if not use.entries:
+            return ""
+        found, missing = self.known(signal, entry_target(signal.strategy))
+        chance = found.value if found is not None else math.nan
+        usual = (found.usual if found is not None else None) or math.nan
+        if use.takes(chance, usual):
+            return ""
+        if found is None:
+            return f"no forecast: {missing}"
+        word = "" if found.proven else ", unproven"
+        return (
+            f"forecast {found.model} of {found.release_id}{word}: wins with a chance of"
+            f" {chance:.1%}, below the usual {usual:.1%}; made {found.made_at:%Y-%m-%d %H:%M}"
         )
 
     def _use(self) -> ForecastUse:

@@ -18,8 +18,8 @@ from lake.files import exclusive, sha256_bytes, write_bytes
 from lake.partitions import iso
 from lake.releases.manifest import VALIDITY, Name, Sha256, StrictModel, Symbol, canonical
 from trading.errors import ReleaseRefused
-from trading.model_targets import VOLATILITY
-from trading.positions.forecasts import VolatilityForecasts
+from trading.model_targets import VOLATILITY, entry_target, is_entry_target
+from trading.positions.forecasts import EntryChances, VolatilityForecasts
 from trading.research.evidence.states import HypothesisEvidence, State
 
 FORECASTS = "forecasts"
@@ -33,8 +33,9 @@ class ForecastSeries(StrictModel):
 
     ``made_at`` are closes (ms) of the last candle that a forecast has seen. The ``values`` of
     volatilities are deviations of one minute's return, those of directions the next hour's return,
-    both as shares of the price. ``usual`` is the model's median volatility before its release,
-    ``evidence`` what is known of its hypothesis, None in a release older than frozen models.
+    both as shares of the price; those of a strategy's entries are chances to win. ``usual`` is the
+    model's median volatility before its release, or the share of entries that won in its training.
+    ``evidence`` is what is known of its hypothesis, None in a release older than frozen models.
     ``drift`` says how the errors of its last day drifted; empty where they did not.
     """
 
@@ -60,6 +61,10 @@ class ForecastSeries(StrictModel):
             raise ValueError(f"{self.model}: made_at does not ascend")
         if self.target == VOLATILITY and not (self.usual and all(v > 0.0 for v in self.values)):
             raise ValueError(f"{self.model}: a volatility is not positive, or has no usual one")
+        if is_entry_target(self.target) and not (
+            self.usual and all(0.0 <= value <= 1.0 for value in self.values)
+        ):
+            raise ValueError(f"{self.model}: a chance is outside 0 to 1, or has no usual one")
         if self.proven and self.evidence is not None and self.evidence.state == "unproven":
             raise ValueError(f"{self.model} is marked proven, but its hypothesis is not")
         return self
@@ -152,6 +157,19 @@ class Forecasts(StrictModel):
             known_from=made + 1000 * self.lag_s,
             valid_until=made + 1000 * self.valid_s,
             volatility=np.asarray(series.values),
+            usual=np.full(len(made), series.usual),
+        )
+
+    def chances_of(self, venue: str, symbol: str, strategy: str) -> EntryChances | None:
+        """Return the chances of a strategy's entries as a simulation reads them, if any."""
+        series = self.series_of(entry_target(strategy), venue, symbol)
+        if series is None or series.usual is None:
+            return None
+        made = np.asarray(series.made_at, dtype=np.int64)
+        return EntryChances(
+            known_from=made + 1000 * self.lag_s,
+            valid_until=made + 1000 * self.valid_s,
+            chance=np.asarray(series.values),
             usual=np.full(len(made), series.usual),
         )
 

@@ -21,7 +21,7 @@ from lake.releases import (
 from tests.executor.fakes import BTCUSDT, MINUTE, FakeVenue, executor_on, settled, signal
 from tests.executor.test_start import LIVE
 from trading.candles import HOUR_MS
-from trading.model_targets import VOLATILITY
+from trading.model_targets import VOLATILITY, entry_target
 from trading.research.evidence.states import HypothesisEvidence, State
 from trading.strategies.registry import get_strategy
 
@@ -130,6 +130,32 @@ async def test_without_a_valid_forecast_entries_can_be_skipped(tmp_path: Path) -
     assert size == 0
     _, refused, _, _ = executor.kept  # type: ignore[attr-defined]
     assert refused[0]["reasons"] == ["no forecast: none is published"]
+
+
+def chances(value: float, strategy: str) -> Forecasts:
+    target = entry_target(strategy)
+    made = forecasts(value)
+    named = {"target": target, "model": f"{target}-POOL", "usual": 0.5}
+    return made.model_copy(update={"series": (made.series[0].model_copy(update=named),)})
+
+
+async def test_an_entry_that_wins_less_often_than_usual_is_skipped_with_its_forecast(
+    tmp_path: Path,
+) -> None:
+    asks = {"forecasts": {"entries": True}}
+    own = "breakout"
+    assert (await entered(tmp_path / "off", chances(0.4, own)))[0] > 0
+    assert (await entered(tmp_path / "better", chances(0.6, own), **asks))[0] > 0
+    assert (await entered(tmp_path / "others", chances(0.4, "momentum"), **asks))[0] > 0
+    size, executor = await entered(tmp_path / "worse", chances(0.4, own), **asks)
+    assert size == 0
+    _, refused, _, _ = executor.kept  # type: ignore[attr-defined]
+    assert refused[0]["reasons"] == [
+        "forecast entry_breakout-POOL of 19700101T000000Z-abcdefgh: wins with a chance of 40.0%,"
+        " below the usual 50.0%; made 1970-01-01 00:56"
+    ]
+    strict = {"forecasts": {"entries": True, "when_missing": "skip"}}
+    assert (await entered(tmp_path / "none", None, **strict))[0] == 0
 
 
 async def test_a_move_that_cannot_pay_the_costs_is_not_traded(tmp_path: Path) -> None:

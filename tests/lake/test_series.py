@@ -13,7 +13,8 @@ from lake.series import with_forecasts
 from lake.store import Lake
 from lake.tables import FORECASTS
 from trading.candles import MINUTE_MS, CandleColumns
-from trading.positions.forecasts import RETURN, USUAL, VOLATILITY
+from trading.model_targets import entry_target
+from trading.positions.forecasts import RETURN, USUAL, VOLATILITY, usual_of
 
 VENUE = "binance_usdm"
 START = 1_750_000_500_000  # a quarter of an hour
@@ -51,6 +52,19 @@ def test_under_as_of_a_later_forecast_is_not_known(lake: Lake) -> None:
     found = with_forecasts(lake, candles(120), VENUE, "BTCUSDT", as_of).forecasts
     assert found is not None
     assert np.flatnonzero(np.isfinite(found[VOLATILITY])).tolist() == [*range(2, 29)]
+
+
+def test_the_chances_of_a_strategy_are_read_where_it_is_named(lake: Lake) -> None:
+    target = entry_target("breakout")
+    made = pa.array([START], pa.int64()).cast(pa.timestamp("ms", "UTC"))
+    columns = {"made_at": made, "value": [0.4], "usual": pa.array([0.5], pa.float64())}
+    lake.write(FORECASTS, pa.table(columns), venue=VENUE, symbol="BTCUSDT", target=target)
+    found = with_forecasts(lake, candles(40), VENUE, "BTCUSDT", strategy="breakout").forecasts
+    assert found is not None
+    assert np.flatnonzero(np.isfinite(found[target])).tolist() == [*range(2, 29)]
+    assert found[usual_of(target)][2] == 0.5
+    other = with_forecasts(lake, candles(40), VENUE, "BTCUSDT", strategy="momentum").forecasts
+    assert target not in (other or {})
 
 
 def test_a_symbol_without_forecasts_keeps_its_candles(lake: Lake) -> None:

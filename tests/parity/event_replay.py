@@ -31,7 +31,7 @@ from sandbox.server.settings import SandboxSettings
 from tests.executor.harness import Bench, Replay, ledger_rows, publish_entries, settings_text
 from tests.parity.beat_strategies import ALL
 from trading.candles import HOUR_MS, MINUTE_MS, CandleColumns
-from trading.positions.forecasts import ForecastUse, VolatilityForecasts
+from trading.positions.forecasts import EntryChances, ForecastUse, VolatilityForecasts
 from trading.simulation import Costs
 from trading.simulation.account.simulation import (
     AccountLimits,
@@ -108,6 +108,7 @@ class Case:
     funding: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     forecasts: Mapping[str, VolatilityForecasts] = field(default_factory=dict)
     forecast_use: ForecastUse = field(default_factory=ForecastUse)
+    chances: Mapping[tuple[str, str], EntryChances] = field(default_factory=dict)
 
     @property
     def extra(self) -> str:
@@ -236,7 +237,7 @@ def simulated(case: Case, *, compiled: bool = True) -> Run:
     }
     result = simulate_account(
         traded,
-        SymbolMarkets(candles, filters, case.funding, case.forecasts),
+        SymbolMarkets(candles, filters, case.funding, case.forecasts, case.chances),
         AccountSettings(
             BALANCE,
             Costs(5.0),

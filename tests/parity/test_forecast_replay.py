@@ -19,7 +19,7 @@ from tests.parity.event_replay import Case, beats, replayed_here, simulated
 from tests.parity.replay_cases import BEGIN, MADE_FROM, made_candles
 from tests.parity.test_event_replay import assert_same
 from trading.candles import HOUR_MS, MINUTE_MS
-from trading.model_targets import DIRECTION, VOLATILITY
+from trading.model_targets import DIRECTION, VOLATILITY, entry_target
 from trading.positions.forecasts import RETURN, ForecastUse
 
 
@@ -99,6 +99,29 @@ def test_both_backends_trade_forecasts_alike(use: ForecastUse) -> None:
     assert plain == compiled
     assert [t.profit for t in plain.trades] == [t.profit for t in compiled.trades]
     assert plain != simulated(replace(case, forecast_use=ForecastUse()))
+
+
+def test_the_executor_skips_entries_as_the_simulation_does(tmp_path: Path) -> None:
+    case, forecasts = case_of(ForecastUse(entries=True), 4, hours=6.0)
+    (series,) = forecasts.series
+    drawn = np.random.default_rng(4).uniform(0.3, 0.7, len(series.values))
+    target = entry_target("beat")
+    model = {
+        "target": target,
+        "model": f"{target}-POOL",
+        "usual": 0.5,
+        "values": tuple(float(value) for value in drawn),
+    }
+    rated = forecasts.model_copy(update={"series": (series.model_copy(update=model),)})
+    chances = rated.chances_of("binance_usdm", "BTCUSDT", "beat")
+    assert chances is not None
+    case = replace(case, forecasts={}, chances={("beat", "BTCUSDT"): chances})
+    (tmp_path / "published").mkdir()
+    write_forecasts(tmp_path / "published", rated)
+    simulation = simulated(case, compiled=False)
+    assert_same(replayed_here(case, tmp_path), simulation, case)
+    plain = simulated(replace(case, forecast_use=ForecastUse()), compiled=False)
+    assert 0 < len(simulation.trades) < len(plain.trades)
 
 
 ML = {

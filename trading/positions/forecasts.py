@@ -1,8 +1,9 @@
-"""What a forecast of the next hour's volatility changes in an entry: one rule, live and simulated.
+"""What forecasts change in an entry: one rule, live and simulated.
 
-A volatility here is the standard deviation of one minute's return, as a share of the price. A
+A volatility here is the standard deviation of one minute's return, as a share of the price. Its
 forecast may lower the size, move what follows from the ATR, and refuse an entry that cannot be
-expected to earn its costs. It never makes an entry larger.
+expected to earn its costs. The forecast chance that an entry wins may refuse it. No forecast makes
+an entry larger.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from trading import model_targets
-from trading.candles import HOUR_MS, MINUTE_MS, CandleColumns, Floats, Integers
+from trading.candles import HOUR_MS, MINUTE_MS, CandleColumns, Flags, Floats, Integers
 from trading.defaults import FEE_BPS, SLIPPAGE_BPS
 from trading.errors import ParameterError
 from trading.jit.backends import Backend
@@ -48,13 +49,14 @@ WhenMissing = Literal["neutral", "skip"]
 
 @dataclass(frozen=True, slots=True)
 class ForecastUse:
-    """What forecasts of volatility are used for.
+    """What forecasts are used for.
 
     ``size``: an entry is smaller by as much as the next hour is wilder than usual, down to
     ``least_size`` of what it would be. ``stop``: the forecast range of a candle replaces the ATR
     behind stops and sizes by ATR. ``leverage``: it replaces the ATR behind a leverage that follows
     the volatility. ``cost_filter``: an entry is skipped when the mean move of the next hour is
-    below so many round trips of ``round_trip_bps``; 0 is never. ``when_missing``: without a valid
+    below so many round trips of ``round_trip_bps``; 0 is never. ``entries``: an entry is skipped
+    when its chance to win is forecast to be below the usual one. ``when_missing``: without a valid
     forecast an entry is made as without forecasts, or skipped.
     """
 
@@ -63,6 +65,7 @@ class ForecastUse:
     stop: bool = False
     leverage: bool = False
     cost_filter: float = 0.0
+    entries: bool = False
     round_trip_bps: float = 2.0 * (FEE_BPS + SLIPPAGE_BPS)
     when_missing: WhenMissing = "neutral"
 
@@ -81,18 +84,32 @@ class ForecastUse:
     @property
     def is_on(self) -> bool:
         """Whether forecasts change anything."""
+        return self.reads_volatility or self.entries
+
+    @property
+    def reads_volatility(self) -> bool:
+        """Whether forecasts of volatility change anything."""
         return self.size or self.stop or self.leverage or self.cost_filter > 0.0
+
+    def takes(self, chance: float, usual: float) -> bool:
+        """Whether an entry is taken that wins with a ``chance``; NaN where none is known."""
+        if not self.entries:
+            return True
+        if math.isnan(chance) or math.isnan(usual):
+            return self.when_missing != "skip"
+        return chance >= usual
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """The use as the kernels read it."""
+        """The use as the kernels read it, which leave the last one to `takes`."""
         return (
             float(self.size),
             self.least_size,
             float(self.stop),
             float(self.leverage),
             self.cost_filter * self.round_trip_bps / 10_000.0,
-            float(self.is_on and self.when_missing == "skip"),
+            float(self.reads_volatility and self.when_missing == "skip"),
+            float(self.entries and 1 + (self.when_missing == "skip")),
         )
 
     def applied(
@@ -120,6 +137,11 @@ class ForecastUse:
 
 
 NO_USE = ForecastUse()
+
+
+def usual_of(target: str) -> str:
+    """Return the column of `CandleColumns.forecasts` with the usual value of a target."""
+    return f"usual_{target}"
 
 
 def column_of(candles: CandleColumns, name: str) -> Floats:
@@ -216,13 +238,53 @@ class VolatilityForecasts:
 
     def at(self, moments: Integers) -> tuple[Floats, Floats]:
         """Return volatility and usual volatility known at each moment (ms); NaN where none is."""
-        if len(self.known_from) == 0:
-            nothing = np.full(len(moments), math.nan)
-            return nothing, nothing
-        place = np.searchsorted(self.known_from, moments, side="right") - 1
-        usable = (place >= 0) & (moments < self.valid_until[place])
-        volatility = np.where(usable, self.volatility[place], math.nan)
-        return volatility, np.where(usable, self.usual[place], math.nan)
+        return _known_at(moments, self.known_from, self.valid_until, self.volatility, self.usual)
+
+
+@dataclass(frozen=True)
+class EntryChances:
+    """Forecast chances that an entry of one strategy on one symbol wins; see `VolatilityForecasts`.
+
+    ``usual`` is the share of entries that won in the training.
+    """
+
+    known_from: Integers
+    valid_until: Integers
+    chance: Floats
+    usual: Floats
+
+    def __post_init__(self) -> None:
+        counts = {len(getattr(self, field.name)) for field in fields(self)}
+        if len(counts) != 1 or not (np.diff(self.known_from) > 0).all():
+            raise ParameterError("chances need a value each, in ascending order of known_from")
+
+    def taken(self, moments: Integers, use: ForecastUse) -> Flags:
+        """Return whether each entry decided at ``moments`` (ms) is taken."""
+        known = _known_at(moments, self.known_from, self.valid_until, self.chance, self.usual)
+        return taken_of(*known, use)
+
+
+NO_CHANCES = EntryChances(
+    np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0), np.empty(0)
+)
+
+
+def taken_of(chances: Floats, usual: Floats, use: ForecastUse) -> Flags:
+    """Return whether each entry is taken; NaN where nothing is known."""
+    pairs = zip(chances.tolist(), usual.tolist(), strict=True)
+    return np.array([use.takes(chance, base) for chance, base in pairs], dtype=bool)
+
+
+def _known_at(
+    moments: Integers, known_from: Integers, valid_until: Integers, values: Floats, usual: Floats
+) -> tuple[Floats, Floats]:
+    if len(known_from) == 0:
+        nothing = np.full(len(moments), math.nan)
+        return nothing, nothing
+    place = np.searchsorted(known_from, moments, side="right") - 1
+    usable = (place >= 0) & (moments < valid_until[place])
+    known = np.where(usable, values[place], math.nan)
+    return known, np.where(usable, usual[place], math.nan)
 
 
 NO_FORECASTS = VolatilityForecasts(

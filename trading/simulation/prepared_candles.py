@@ -16,6 +16,7 @@ from trading.jit.backends import Backend, Kernel
 from trading.jit.compile_errors import explained
 from trading.market.funding import FundingRates, owed_by
 from trading.market.rows import BLOCK, WIDE, Extremes, rows_of
+from trading.model_targets import entry_target
 from trading.positions.forecasts import (
     NO_USE,
     RETURN,
@@ -23,6 +24,8 @@ from trading.positions.forecasts import (
     VOLATILITY,
     ForecastUse,
     column_of,
+    taken_of,
+    usual_of,
 )
 from trading.simulation.engines import level_search
 from trading.simulation.layout import (
@@ -149,7 +152,7 @@ class PreparedCandles:
         return column_of(self.candles, RETURN)
 
     def _forecast(self, setup: Setup, signals: Signals) -> Signals:
-        """Apply the forecasts of volatility to the entries: some are not made, others smaller."""
+        """Apply the forecasts to the entries: some are not made, others smaller."""
         rows = np.asarray(signals.entries, dtype=np.int64)
         if not self.forecast_use.is_on or len(rows) == 0:
             return signals
@@ -162,7 +165,9 @@ class PreparedCandles:
             setup.filter_ms,
             backend,
         )
-        made = np.asarray(entries.made) > 0.0
+        target = entry_target(setup.strategy.name)
+        chance, usual = (column_of(candles, name)[rows] for name in (target, usual_of(target)))
+        made = (np.asarray(entries.made) > 0.0) & taken_of(chance, usual, self.forecast_use)
         levels = np.asarray(signals.levels, dtype=np.float64).reshape(-1, LEVELS_WIDTH)
         levels = levels[made] if len(levels) else levels
         return Signals(

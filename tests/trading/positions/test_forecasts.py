@@ -10,6 +10,7 @@ from trading.errors import ParameterError
 from trading.jit import backends
 from trading.positions.forecasts import (
     U_STOP,
+    EntryChances,
     EntryForecasts,
     ForecastUse,
     VolatilityForecasts,
@@ -101,6 +102,40 @@ def test_both_backends_apply_a_forecast_alike() -> None:
         np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
     assert 0 < sum(plain.made) < 60
     assert {1.0, 0.5} <= set(plain.scales)
+
+
+@pytest.mark.parametrize(
+    ("chance", "usual", "missing", "taken"),
+    [
+        (0.5, 0.5, "neutral", True),
+        (0.49, 0.5, "neutral", False),
+        (NAN, NAN, "neutral", True),
+        (NAN, NAN, "skip", False),
+    ],
+)
+def test_an_entry_that_wins_less_often_than_usual_is_skipped(
+    chance: float, usual: float, missing: str, *, taken: bool
+) -> None:
+    use = ForecastUse(entries=True, when_missing=missing)  # type: ignore[arg-type]
+    assert use.is_on
+    assert not use.reads_volatility
+    assert use.takes(chance, usual) is taken
+    assert ForecastUse(size=True, when_missing="skip").takes(chance, usual)
+    assert may_enter(list(use.numbers), NAN)  # of volatility nothing is wanted
+
+
+def test_a_chance_is_known_after_its_lag_and_until_it_expires() -> None:
+    known = np.array([3, 18]) * MINUTE_MS
+    chances = EntryChances(known, known + 27 * MINUTE_MS, np.array([0.4, 0.6]), np.full(2, 0.5))
+    minutes = np.array([2, 3, 17, 18, 44, 45]) * MINUTE_MS
+    neutral, strict = (
+        ForecastUse(entries=True, when_missing=word)  # type: ignore[arg-type]
+        for word in ("neutral", "skip")
+    )
+    assert chances.taken(minutes, neutral).tolist() == [True, False, False, True, True, True]
+    assert chances.taken(minutes, strict).tolist() == [False, False, False, True, True, False]
+    with pytest.raises(ParameterError, match="ascending"):
+        EntryChances(known[::-1], known, np.ones(2), np.ones(2))
 
 
 def test_impossible_uses_and_series_are_refused() -> None:

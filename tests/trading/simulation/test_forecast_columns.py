@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS, CandleColumns
+from trading.model_targets import entry_target
 from trading.positions.forecasts import (
     RETURN,
     USUAL,
     VOLATILITY,
+    EntryChances,
     ForecastUse,
     VolatilityForecasts,
+    usual_of,
 )
 from trading.simulation import Costs, backtest, search
 from trading.simulation.account.simulation import (
@@ -158,6 +161,43 @@ def test_one_symbol_takes_the_entries_of_an_account_that_holds_it_alone(
     equity = np.multiply.accumulate(1.0 + run.net_return)[-1]
     # The account buys with its fee on top; one symbol pays it out of the equity.
     assert equity == pytest.approx(account.wallet / 10_000.0, rel=2e-4)
+
+
+@pytest.mark.parametrize("missing", ["neutral", "skip"])
+def test_entries_that_win_less_often_are_skipped_alike_in_all_engines(
+    known: tuple[CandleColumns, VolatilityForecasts], missing: str
+) -> None:
+    candles, series = known
+    strategy = get_strategy("bb_breakout")
+    use = ForecastUse(entries=True, when_missing=missing)  # type: ignore[arg-type]
+    drawn = np.random.default_rng(6).uniform(0.3, 0.7, len(series.volatility))
+    half = np.full(len(drawn), 0.5)
+    chances = EntryChances(series.known_from, series.valid_until, drawn, half)
+    as_volatility = replace(series, volatility=drawn, usual=half)
+    chance, usual = as_volatility.at(candles.open_time + candles.interval_ms)
+    target = entry_target("bb_breakout")
+    columns = {**(candles.forecasts or {}), target: chance, usual_of(target): usual}
+    rated = replace(candles, forecasts=columns)
+    costs = replace(COSTS, forecast_use=use)
+    run = backtest(strategy, rated, BB, costs)
+    found = search(strategy, rated, [{"stop_loss": 0.0}], BB, costs)
+    assert run.metrics == found.results[0].metrics
+    plain = backtest(strategy, rated, BB, COSTS).trades
+    assert 0 < len(run.trades) < len(plain)
+    account = simulate_account(
+        [TradedStrategy(strategy, "BTCUSDT", {**BB, "max_position_size": 1.0})],
+        SymbolMarkets({"BTCUSDT": candles}, chances={("bb_breakout", "BTCUSDT"): chances}),
+        AccountSettings(
+            10_000.0,
+            COSTS,
+            AccountLimits(max_exposure=float("inf"), daily_loss=1.0),
+            forecast_use=use,
+        ),
+    )
+    assert run.trades.entry_time.tolist() == account.entry_time.tolist()
+    other = backtest(get_strategy("rsi_bollinger"), rated, BB, costs).metrics
+    if missing == "neutral":  # a chance is that of one strategy alone
+        assert other == backtest(get_strategy("rsi_bollinger"), candles, BB, COSTS).metrics
 
 
 def test_a_smaller_entry_wins_and_spends_its_share_of_a_whole_one(

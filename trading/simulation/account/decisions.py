@@ -12,7 +12,7 @@ from trading.candles import Floats
 from trading.errors import ParameterError
 from trading.jit.backends import Backend
 from trading.positions.exit_rules import R_GAP, R_TICKS, RULES_SIZE
-from trading.positions.forecasts import NO_FORECASTS, EntryForecasts
+from trading.positions.forecasts import NO_CHANCES, NO_FORECASTS, EntryForecasts
 from trading.positions.liquidation import Margin
 from trading.simulation.account.candles import AccountCandles
 from trading.simulation.account.inputs import AccountSettings, SymbolMarkets, TradedStrategy
@@ -101,15 +101,18 @@ class DecisionMaker:
         scales_and_swings = np.stack((np.ones(len(stream)), stream[:, ATR]))
         rows = np.flatnonzero(stream[:, ACTION] == ENTER)
         known = self.markets.forecasts.get(one.symbol, NO_FORECASTS)
+        closes = columns.open_time[rows] + columns.interval_ms
         found = EntryForecasts(known, self.settings.forecast_use).applied(
-            columns.open_time[rows] + columns.interval_ms,
+            closes,
             columns.close[rows],
             stream[rows, ATR],
             Setup.of(one.strategy, one.params, columns.interval_ms).filter_ms,
             backend,
         )
         stream[rows, ATR] = found.atrs
-        stream[rows[np.asarray(found.made) == 0.0], ACTION] = HOLD
+        chances = self.markets.chances.get((one.strategy.name, one.symbol), NO_CHANCES)
+        taken = chances.taken(closes, self.settings.forecast_use)
+        stream[rows[(np.asarray(found.made) == 0.0) | ~taken], ACTION] = HOLD
         scales_and_swings[:, rows] = found.scales, found.swings
         return scales_and_swings
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from trading.candles import CandleColumns
 from trading.errors import ParameterError
 from trading.positions.exit_rules import ExitRules
-from trading.positions.forecasts import ForecastUse, VolatilityForecasts
+from trading.positions.forecasts import EntryChances, ForecastUse, VolatilityForecasts
 from trading.positions.liquidation import MAJOR, Bracket
 from trading.simulation.results import Costs
 from trading.strategies.base import (
@@ -116,7 +116,7 @@ class ExchangeProfile:
 class AccountSettings:
     """The account: its ``balance`` at the start (quote currency), costs, limits, fill profile.
 
-    ``forecast_use`` says what the markets' forecasts of volatility change in an entry.
+    ``forecast_use`` says what the markets' forecasts change in an entry.
     """
 
     balance: float
@@ -146,13 +146,15 @@ class SymbolMarkets:
     """Candles, venue filters and funding rates by symbol.
 
     Funding has rates by time (ms): longs pay a positive rate at the open of the first candle at
-    that time. ``forecasts`` are of the volatility of the next hour.
+    that time. ``forecasts`` are of the volatility of the next hour, ``chances`` that an entry of a
+    strategy on a symbol wins.
     """
 
     candles: Mapping[str, CandleColumns]
     filters: Mapping[str, SymbolFilters] = field(default_factory=dict)
     funding: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     forecasts: Mapping[str, VolatilityForecasts] = field(default_factory=dict)
+    chances: Mapping[tuple[str, str], EntryChances] = field(default_factory=dict)
 
     def filters_of(self, symbol: str) -> SymbolFilters:
         """Return the filters of ``symbol``; without any, nothing is required."""
