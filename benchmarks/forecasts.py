@@ -214,9 +214,9 @@ def main() -> None:
         write(rows)
 
 
-def write(rows: list[Row]) -> None:
-    """Replace the table in docs/learning.md."""
-    begin, end = "<!-- forecasts: uses -->", "<!-- forecasts: end of uses -->"
+def write(rows: list[Row], what: str = "uses") -> None:
+    """Replace a table of forecasts in docs/learning.md."""
+    begin, end = f"<!-- forecasts: {what} -->", f"<!-- forecasts: end of {what} -->"
     text = DOCUMENT.read_text(encoding="utf-8")
     before, _, rest = text.partition(begin)
     _, _, after = rest.partition(end)

@@ -196,14 +196,19 @@ def _weighed(run: StepRunner, entries: Sequence[OptimizeEntry]) -> tuple[Optimiz
     return run.call("evidence", tasks.EVIDENCE, entries)
 
 
-def _trained(run: StepRunner, symbols: Sequence[str]) -> tuple[TrainedModels, ...]:
+def _trained(
+    run: StepRunner, symbols: Sequence[str], entries: Sequence[OptimizeEntry] = ()
+) -> tuple[TrainedModels, ...]:
     """Train, and give every model the state that looks and unseen days have earned it."""
     if not run.request.settings.models:
         return ()
     keys = tasks.model_keys(run.request, symbols)
     trained = run.each("train", tasks.TRAIN, keys, symbols)
     run.left_out += [reason for models in trained.values for reason in models.left_out]
-    return run.call("model-evidence", tasks.MODEL_EVIDENCE, trained.values, symbols)
+    models = trained.values
+    if more := tasks.entry_keys(run.request, entries):
+        models += run.each("train-entries", tasks.TRAIN_ENTRIES, more, entries).values
+    return run.call("model-evidence", tasks.MODEL_EVIDENCE, tasks.merged(models), symbols)
 
 
 def _published(
@@ -246,7 +251,7 @@ def nightly(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     checked = _checked(run)
     built = _featured(run, checked)
     entries = _weighed(run, _searched(run, checked))
-    trained = _trained(run, built)
+    trained = _trained(run, built, entries)
     published = _published(run, entries, trained)
     reported(run, published.release_id)
     return run.finish("nightly", published.sentence)
@@ -308,7 +313,7 @@ def publish(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     checked = _checked(run)
     built = _featured(run, checked)
     entries = _weighed(run, _searched(run, checked))
-    published = _published(run, entries, _trained(run, built))
+    published = _published(run, entries, _trained(run, built, entries))
     return run.finish("publish", published.sentence)
 
 

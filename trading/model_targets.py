@@ -67,10 +67,15 @@ def is_entry_target(name: str) -> bool:
     return name.startswith(_ENTRY) and name != _ENTRY
 
 
+def strategy_of(target: str) -> str:
+    """Return the strategy whose entries a target is about."""
+    return target.removeprefix(_ENTRY)
+
+
 def target_of(name: str) -> ModelTarget:
     """Return a target; `ParameterError` for an unknown name."""
     if is_entry_target(name):
-        title = f"Entries of {name.removeprefix(_ENTRY)}"
+        title = f"Entries of {strategy_of(name)}"
         return ModelTarget(name, "chance", "won", title)
     if name not in MODEL_TARGETS:
         raise ParameterError(

@@ -29,7 +29,7 @@ from lake.files import local_path
 from lake.ledger_database import LedgerSource
 from trading.defaults import CAPITAL, FEE_BPS, SLIPPAGE_BPS
 from trading.errors import SettingsError
-from trading.model_targets import MODEL_TARGETS
+from trading.model_targets import MODEL_TARGETS, entry_target
 
 
 class ResearchSettings(BaseSettings):
@@ -130,7 +130,15 @@ class ResearchSettings(BaseSettings):
     @property
     def hypotheses(self) -> tuple[str, ...]:
         """The names that share the budget of looks: strategies, and models if they are trained."""
-        return tuple(dict.fromkeys((*self.strategies, *(MODEL_TARGETS if self.models else ()))))
+        return tuple(dict.fromkeys((*self.strategies, *self.model_targets)))
+
+    @property
+    def model_targets(self) -> tuple[str, ...]:
+        """The targets that the nightly trains, those of the strategies' entries last."""
+        if not self.models:
+            return ()
+        entries = self.strategies if self.training.entries else ()
+        return (*MODEL_TARGETS, *(entry_target(name) for name in dict.fromkeys(entries)))
 
     def grids_of(self, strategy: str) -> StrategyGrids:
         """Return the grids of ``strategy``; `SettingsError` when the settings have none."""

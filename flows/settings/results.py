@@ -25,6 +25,9 @@ class TrainingSettings(BaseModel):
     volatility_family: Literal["har", "ridge", "lightgbm", "forest"] = "lightgbm"
     direction_family: Literal["ridge", "logistic", "lightgbm", "forest"] = "lightgbm"
     search_minutes: float = Field(default=0.0, ge=0, le=1_440)
+    entries: bool = Field(
+        default=False, description="also train, for each strategy, which of its entries win"
+    )
 
 
 class RetentionSettings(BaseModel):

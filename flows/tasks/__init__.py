@@ -9,7 +9,7 @@ from __future__ import annotations
 from flows.tasks.data import DATA_DOCS, DOWNLOAD, IMPORT, IMPORTED, VALIDATE
 from flows.tasks.features import BARS, FEATURES, RELATIVE, STRUCTURES, UNIVERSE
 from flows.tasks.keys import POOL, SEPARATOR, StepSummary, model_keys, search_keys, symbol_of
-from flows.tasks.models import MODEL_EVIDENCE, TRAIN
+from flows.tasks.models import MODEL_EVIDENCE, TRAIN, TRAIN_ENTRIES, entry_keys, merged
 from flows.tasks.parity import PARITY
 from flows.tasks.release import PUBLISH, PUBLISH_K, PUBLISH_UNIVERSE, RELEASED, RETUNE, SCAN
 from flows.tasks.reporting import EXPORT, REPORT, SUMMARY
@@ -25,6 +25,9 @@ __all__ = [
     "IMPORT",
     "IMPORTED",
     "MODEL_EVIDENCE",
+    "TRAIN_ENTRIES",
+    "entry_keys",
+    "merged",
     "OPTIMIZE",
     "PARITY",
     "POOL",

@@ -10,7 +10,7 @@ from flows.report.charts.folds import FoldBar, fold_chart
 from flows.report.language import recorded, tr
 from flows.report.sections.strategies import slug
 from flows.report.views import GOOD, Cell, Chart, Fact, ModelView, TableView
-from trading.model_targets import MODEL_TARGETS
+from trading.model_targets import MODEL_TARGETS, is_entry_target, strategy_of
 from trading.research.evidence.states import HypothesisEvidence
 
 Row = Mapping[str, Any]
@@ -25,6 +25,7 @@ BASELINES = {
     "momentum": "momentum of the last hour",
     "hold": "hold, without costs",
     "every_hour": "the model without its cost filter",
+    "take_all": "every entry",
     "flat": "no trade",
 }
 FAMILIES = {
@@ -65,7 +66,7 @@ def model_view(card: Row) -> ModelView:
     described = {str(f["name"]): str(f["description"]) for f in card["features"]}
     return ModelView(
         key=key,
-        name=tr(TARGETS.get(model, model)),
+        name=_title(model),
         symbol=symbol,
         proven=bool(card["proven"]),
         why=why(card),
@@ -85,6 +86,12 @@ def model_view(card: Row) -> ModelView:
             card["importance"][:TOP_FEATURES], card.get("shap", ()), described
         ),
     )
+
+
+def _title(model: str) -> str:
+    if is_entry_target(model):
+        return tr("Entries of {strategy}: take or skip", strategy=strategy_of(model))
+    return tr(TARGETS.get(model, model))
 
 
 def _sentence(known: Row) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from flows.settings import ResearchSettings
+from flows.steps.entries.unseen_days import entry_days
 from flows.steps.evidence.hypotheses import Look
 from flows.steps.features.features import feature_names, read_features
 from flows.steps.models.dataset import HORIZON_MS, Dataset, Floats, dataset_of
@@ -27,7 +28,7 @@ from lake.store import Lake
 from lake.tables import LOOKS
 from trading.candles import DAY_MS
 from trading.errors import DataError
-from trading.model_targets import target_of
+from trading.model_targets import is_entry_target, target_of
 from trading.models.baselines import last_value
 from trading.models.linear import LinearModel
 
@@ -74,7 +75,8 @@ def model_returns(
     """
     model = read_frozen(lake, look, symbol)
     traded = look.findings["members"][symbol]["symbols"]
-    found = [_days_of(lake, model, one, begin, as_of, settings) for one in traded]
+    days_of = entry_days if is_entry_target(model.model) else _days_of
+    found = [days_of(lake, model, one, begin, as_of, settings) for one in traded]
     days = sorted({day for known in found for day in known})
     return {day: float(np.mean([known.get(day, 0.0) for known in found])) for day in days}
 

@@ -39,7 +39,7 @@ from lake.files import exclusive
 from lake.releases import NewFile
 from lake.store import Lake
 from trading.candles import Floats
-from trading.model_targets import MODEL_TARGETS
+from trading.model_targets import is_entry_target
 from trading.research.evidence.budget import NEW_DAYS
 from trading.research.evidence.ruin import RuinRisk
 from trading.research.evidence.sequential import stakes_for
@@ -59,7 +59,7 @@ def model_hypothesis(target: str, settings: ResearchSettings) -> Hypothesis:
     by the p-values of the one before.
     """
     training = settings.training
-    searched = training.search_minutes > 0.0
+    searched = training.search_minutes > 0.0 and not is_entry_target(target)
     family = "searched" if searched else families_by_target(settings)[target]
     key = key_of(features=list(feature_names()), family=family)
     return Hypothesis("model", target, RULES, key[:16])
@@ -75,7 +75,7 @@ def looks_for_training(
     """
     known = tuple(look for look in read_looks(lake) if look.as_of < as_of)
     found = {}
-    for target in MODEL_TARGETS:
+    for target in settings.model_targets:
         hypothesis = model_hypothesis(target, settings)
         own = [look for look in known if look.hypothesis == hypothesis.id]
         if own and not _due(lake, own, as_of):
@@ -89,7 +89,8 @@ def looks_for_training(
             _, _, alpha = spending(known, target, settings.hypotheses, settings.alpha)
             # Without anything left of the budget nothing is tested, and nothing passes.
             nothing: dict[str, float] | None = None if alpha > 0.0 else {}
-            found[target] = ModelLook(alpha / max(1, tested), nothing)
+            models = 1 if is_entry_target(target) else tested
+            found[target] = ModelLook(alpha / max(1, models), nothing)
     return found
 
 
@@ -115,16 +116,18 @@ def weigh_models(
     the night. ``symbols`` are all that were to be trained, or those of a pool.
     """
     night = _Night(lake, as_of, settings, tuple(symbols))
-    tested = 1 if any(one.symbol == _POOL for one in trained) else max(1, len(symbols))
+    pooled = any(one.symbol == _POOL and not _entries_only(one) for one in trained)
+    tested = 1 if pooled else max(1, len(symbols))
     with exclusive(lake.root / "research" / ".lock", "weighing the evidence", timeout_s=3600.0):
         models = {one.symbol: _models_of(one) for one in trained}
         standings = {}
-        for target in MODEL_TARGETS:
+        for target in settings.model_targets:
             p_values = {
                 one.symbol: one.p_values[target] for one in trained if target in one.p_values
             }
             own = {symbol: found[target] for symbol, found in models.items() if target in found}
-            standings[target] = night.standing(target, p_values, own, tested)
+            models_tested = 1 if is_entry_target(target) else tested
+            standings[target] = night.standing(target, p_values, own, models_tested)
         return tuple(night.weighed(one, models[one.symbol], standings) for one in trained)
 
 
@@ -209,9 +212,10 @@ class _Night:
 
     def _frozen(self, model: ModelResult) -> dict[str, Any]:
         """What is frozen of one symbol's model: its file, whom it trades, its verdicts."""
+        symbols = sorted(self.symbols) if model.symbol == _POOL else [model.symbol]
         return {
             "sha256": model.sha256,
-            "symbols": sorted(self.symbols) if model.symbol == _POOL else [model.symbol],
+            "symbols": sorted(model.params["entries"]) if is_entry_target(model.model) else symbols,
             "verdicts": [asdict(verdict) for verdict in model.verdicts],
         }
 
@@ -252,6 +256,12 @@ class _Night:
         if failed:
             evidence = replace(evidence, state="unproven", reason=failed)
         return replace(frozen, verdicts=(*tonight, *kept), evidence=evidence)
+
+
+def _entries_only(trained: TrainedModels) -> bool:
+    """Whether the models are those of entries, which are always pooled."""
+    names = {*trained.p_values, *_models_of(trained)}
+    return bool(names) and all(is_entry_target(name) for name in names)
 
 
 def _models_of(trained: TrainedModels) -> dict[str, ModelResult]:

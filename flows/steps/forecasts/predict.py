@@ -22,7 +22,7 @@ from lake.releases.forecast_file import LAG
 from lake.store import Lake
 from trading.candles import MINUTE_MS, Floats, Integers
 from trading.errors import DataError, ReleaseRefused
-from trading.model_targets import target_of
+from trading.model_targets import is_entry_target, target_of
 from trading.research.evidence.states import HypothesisEvidence
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def make_forecasts(
         features = read_features(lake, venue, symbol, as_of, since=made - USUAL_OVER)
         valid_ms = round(release.valid_until["model"].timestamp() * 1000)
         for card in chosen:
+            if is_entry_target(card["model"]) and symbol not in card["params"]["entries"]:
+                continue  # the release does not trade this strategy on the symbol
             try:
                 found = _series(release, card, features, (venue, symbol), made, as_of, valid_ms)
             except DataError as error:
@@ -106,6 +108,7 @@ def _series(
     as_of: datetime,
     valid_ms: int,
 ) -> ForecastSeries:
+    from trading.models.calibration import ChanceModel
     from trading.models.families import read_model
     from trading.models.linear import LinearModel
 
@@ -114,8 +117,11 @@ def _series(
     times, x = feature_rows(features, names)
     text = (release.folder / "models" / card["file"]).read_text(encoding="utf-8")
     offset = LinearModel(**card["offset"]) if card["offset"] else None
-    model = read_model(card.get("family", "lightgbm"), text, names, offset)
-    values = model.predict(x) if len(times) else np.empty(0)
+    if is_entry_target(card["model"]):
+        values = ChanceModel.of_text(text).predict(x) if len(times) else np.empty(0)
+    else:
+        model = read_model(card.get("family", "lightgbm"), text, names, offset)
+        values = model.predict(x) if len(times) else np.empty(0)
     logarithmic = target_of(card["model"]).logarithmic
     if logarithmic:
         values = np.exp(values)
@@ -123,6 +129,8 @@ def _series(
     # Features come by whole months: the span is cut here.
     before = (times <= made_ms) & (times > made_ms - USUAL_OVER.total_seconds() * 1000)
     usual = _usual(values[before], card["symbol"]) if logarithmic else None
+    if is_entry_target(card["model"]):
+        usual = float(card["params"]["usual"])
     recent = (times > end_ms - HISTORY.total_seconds() * 1000) & (times < valid_ms)
     # A forecast of a bar before the release was made did not exist then.
     recent &= times >= made_ms

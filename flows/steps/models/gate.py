@@ -90,7 +90,7 @@ def direction_verdicts(
             "out_of_sample_trades",
             float(score.trades),
             float(limits.trades),
-            "{:.0f} trades forecast beyond the cost filter",
+            f"{{:.0f}} {score.what}",
         ),
         _above("total_return", score.total, 0.0, "{:+.2%} out-of-sample after costs"),
         _above("beats_baseline", score.total, best_baseline, f"{{:+.2%}} against {baseline}"),

@@ -70,11 +70,12 @@ class TradeScore:
     """Trades of a rule: at most one an hour, held for the hour, after costs.
 
     ``net`` holds simple returns per trade; ``daily`` their sums per UTC day of the span, 0 on
-    idle days.
+    idle days. ``what`` says of the trades why they were made.
     """
 
     net: Floats
     daily: Floats
+    what: str = "trades forecast beyond the cost filter"
 
     @property
     def trades(self) -> int:

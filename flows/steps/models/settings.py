@@ -9,7 +9,7 @@ from flows.settings import ResearchSettings
 from flows.steps.models.gate import ModelThresholds
 from flows.steps.models.split import SplitSettings
 from trading.defaults import FEE_BPS, SLIPPAGE_BPS
-from trading.model_targets import MODEL_TARGETS
+from trading.model_targets import MODEL_TARGETS, target_of
 from trading.models.families import Recipe
 
 DEFAULT_FAMILY = "lightgbm"
@@ -71,7 +71,7 @@ def families_by_target(settings: ResearchSettings) -> dict[str, str]:
     training = settings.training
     return {
         name: getattr(training, target.family) if target.family else DEFAULT_FAMILY
-        for name, target in MODEL_TARGETS.items()
+        for name, target in ((name, target_of(name)) for name in settings.model_targets)
     }
 
 

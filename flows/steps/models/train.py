@@ -111,9 +111,9 @@ def _stored(
     targets: Sequence[str],
     settings: TrainSettings,
 ) -> TrainResult | None:
-    refs = _read_all(lake, venue, symbols, as_of)
+    refs = read_for_training(lake, venue, symbols, as_of)
     run = run_name(name, as_of)
-    found = _load_stored(lake, run, _mark(refs, settings, targets))
+    found = load_stored(lake, run, _mark(refs, settings, targets))
     if found is None:
         return None
     missing = json.loads(lake.metadata(MODELS, run=run)[_LEFT_OUT])
@@ -130,7 +130,7 @@ def _train_one(
     due: Iterator[float],
 ) -> TrainResult:
     venue, symbol = where
-    refs = _read_all(lake, venue, (symbol,), as_of)
+    refs = read_for_training(lake, venue, (symbol,), as_of)
     try:
         features = read_features(lake, venue, symbol, as_of)
         data = dataset_of(features, symbol, feature_names())
@@ -139,7 +139,7 @@ def _train_one(
         models = _evaluated(data, targets, settings, progress, due, store)
     except DataError as error:
         return TrainResult(as_of, (), (), {symbol: str(error)}, ())
-    _record(lake, run_name(symbol, as_of), _mark(refs, settings, targets), as_of, models)
+    record(lake, run_name(symbol, as_of), _mark(refs, settings, targets), as_of, models)
     return TrainResult(as_of, models, refs, {}, ())
 
 
@@ -163,7 +163,7 @@ def train_pool(
     if before is not None:
         return before
     due = _due(chosen)
-    refs = _read_all(lake, venue, symbols, as_of)
+    refs = read_for_training(lake, venue, symbols, as_of)
     names = feature_names()
 
     def load(symbol: str) -> Dataset:
@@ -175,7 +175,7 @@ def train_pool(
     store = ForecastStore(lake, as_of, venue, tuple(sorted(symbols)))
     models = _evaluated(data, targets, chosen, progress, due, store)
     mark = _mark(refs, chosen, targets)
-    _record(lake, run_name(POOL, as_of), mark, as_of, models, left_out)
+    record(lake, run_name(POOL, as_of), mark, as_of, models, left_out)
     return TrainResult(as_of, models, refs, left_out, ())
 
 
@@ -195,9 +195,10 @@ def _read(lake: Lake, venue: str, symbol: str, as_of: datetime) -> tuple[Partiti
     )
 
 
-def _read_all(
+def read_for_training(
     lake: Lake, venue: str, symbols: Sequence[str], as_of: datetime
 ) -> tuple[PartitionRef, ...]:
+    """Return every partition behind the features of the symbols, from the checked candles on."""
     return tuple(ref for symbol in symbols for ref in _read(lake, venue, symbol, as_of))
 
 
@@ -280,7 +281,7 @@ def _result(target: str, symbol: str, evaluated: EvaluatedModel) -> ModelResult:
     )
 
 
-def _record(
+def record(
     lake: Lake,
     run: str,
     mark: str,
@@ -319,7 +320,7 @@ def _record_drift(lake: Lake, as_of: datetime, models: Sequence[ModelResult]) ->
         lake.write(DRIFT, pa.Table.from_pylist(rows, schema=schema), run=run)
 
 
-def _load_stored(lake: Lake, run: str, mark: str) -> tuple[ModelResult, ...] | None:
+def load_stored(lake: Lake, run: str, mark: str) -> tuple[ModelResult, ...] | None:
     """Load the models of an earlier run on the same inputs; None if a file is unusable."""
     stored = lake.metadata(MODELS, run=run)
     if stored.get(MARK) != mark:

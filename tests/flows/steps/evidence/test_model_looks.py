@@ -119,6 +119,31 @@ def test_the_symbols_of_a_target_share_what_its_look_spends(lake: Lake) -> None:
     assert first.findings["believed"] == ["BTCUSDT"]
 
 
+def test_the_entries_of_a_strategy_are_one_hypothesis_with_one_pooled_model(lake: Lake) -> None:
+    own = WITH_MODELS.model_copy(
+        update={"training": WITH_MODELS.training.model_copy(update={"entries": True})}
+    )
+    target = f"entry_{own.strategies[0]}"
+    assert target in own.hypotheses
+    assert target not in WITH_MODELS.hypotheses
+    assert model_hypothesis(target, own).name == target
+    looks = looks_for_training(lake, as_of=AS_OF, settings=own, tested=2)
+    assert looks[target].alpha == pytest.approx(2.0 * looks["direction_1h"].alpha)
+    entries = replace(
+        model(target, "POOL", 1e-6), params={"entries": {"BTCUSDT": {}, "ETHUSDT": {}}}
+    )
+    models = [trained(*(model(t, s, 0.5) for t in TARGETS)) for s in SYMBOLS]
+    found = weigh_models(
+        lake, as_of=AS_OF, settings=own, trained=[*models, trained(entries)], symbols=SYMBOLS
+    )
+    (look,) = looks_of(lake, target)
+    assert look.passed
+    assert look.findings["tested"] == 1
+    assert look.findings["members"]["POOL"]["symbols"] == ["BTCUSDT", "ETHUSDT"]
+    assert looks_of(lake, "direction_1h")[0].findings["tested"] == 2
+    assert cards(found)[f"{target}-POOL"].proven
+
+
 def test_between_looks_the_models_are_not_tested_again(lake: Lake) -> None:
     night(lake, 0, 0.2)
     night(lake, 10, 0.0001)
