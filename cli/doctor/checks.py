@@ -7,7 +7,6 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
@@ -15,7 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from cli.doctor.check_line import CheckLine, ok
 from cli.doctor.key_remedy import key_remedy
+from cli.doctor.lake_line import lake
 from dashboard.research.bounded_http import ask
 from executor.settings import Keys, Mode, Settings, load_addresses, load_keys, load_settings
 from executor.settings.first_week import read_first_week
@@ -32,21 +33,6 @@ MOST_SKEW_S = 2.0
 TIMEOUT_S = 5.0
 HEALTHY = 200
 PREFECT = "http://127.0.0.1:4200/api"
-
-
-@dataclass(frozen=True, slots=True)
-class CheckLine:
-    """One check; ``verdict`` is ok, warning or wrong, ``remedy`` is empty where all is well."""
-
-    name: str
-    verdict: str
-    found: str
-    remedy: str = ""
-
-
-def ok(name: str, found: str) -> CheckLine:
-    """A check that passed."""
-    return CheckLine(name, "ok", found)
 
 
 def run_checks(settings_file: Path) -> Iterator[CheckLine]:
@@ -134,15 +120,6 @@ def release(settings: Settings, _: Path) -> CheckLine:
     return ok("release", found.release_id)
 
 
-def lake(settings: Settings, _: Path) -> CheckLine:
-    """The folder of the lake exists and holds data."""
-    root = settings.paths.published.parent
-    parts = sum(1 for _ in root.glob("**/*.parquet")) if root.is_dir() else 0
-    if not parts:
-        return CheckLine("lake", "warning", f"no data in {root}", REMEDIES["lake"])
-    return ok("lake", f"{parts} files of data in {root}")
-
-
 def alerts(_: Settings, file: Path) -> CheckLine:
     """Alerts have somewhere to go."""
     from executor.notifications.all_channels import alert_channels
@@ -207,7 +184,7 @@ REMEDIES = {
     "ledger": "stop the executor and run `nocturne ledger restore COPY`",
     "release": "run `nocturne flow nightly`; `nocturne release list` shows what there is",
     "confirmation": "run `nocturne golive`; until then nothing is entered",
-    "lake": "run `nocturne download` or `nocturne import folder DIR`",
+    "lake": "run `nocturne download` or `nocturne flow nightly`",
     "alerts": "set an address in .env, then run `nocturne alerts test`",
     "executor": "run `nocturne executor run`, or `nocturne executor health` for its checks",
     "dashboard": "run `nocturne dashboard password`",

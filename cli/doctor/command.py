@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from cli.doctor.checks import CheckLine
+    from cli.doctor.check_line import CheckLine
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 MARKS = {"ok": "✓", "warning": "!", "wrong": "✗"}

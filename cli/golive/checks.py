@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from cli.alerts import send_tests
-from cli.doctor.checks import CheckLine, ok
+from cli.doctor.check_line import CheckLine, ok
 from cli.doctor.key_remedy import NEW_KEY, key_remedy
 from cli.golive.round_trip import StepFailedError, round_trip
 from cli.golive.sizes import PlannedSize, planned_size

@@ -11,9 +11,11 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from cli.doctor.checks import CheckLine, confirmation, guarded, run_checks
+from cli.doctor.check_line import CheckLine
+from cli.doctor.checks import confirmation, guarded, run_checks
 from cli.doctor.key_remedy import key_remedy
 from cli.main import main
 from executor.ledger.store import Ledger
@@ -27,8 +29,11 @@ from executor.venues.faults import (
     UnreadableAnswer,
     VenueFaultError,
 )
+from lake.store import Lake
+from lake.tables import RAW_CANDLES
 from tests.cli.hostile_server import ANSWERS, NEVER_ENDING, answering, never_ending
 from tests.executor.harness import KEYS, Bench, Replay, settings_text, utc
+from tests.flows.candle_lake import minutes
 from tests.servers import serving
 from trading.candles import DAY_MS
 
@@ -236,3 +241,31 @@ def test_the_command_ends_with_1_and_prints_json(
         main()
     assert ended.value.code == 1
     assert [line["verdict"] for line in json.loads(capsys.readouterr().out)] == ["ok", "wrong"]
+
+
+def candles_until(root: Path, newest: datetime) -> Path:
+    """Write a candle and one of forty days before into a lake; return the newest one's file."""
+    lake, names = Lake(root), {"venue": "binance_usdm", "symbol": "BTCUSDT", "interval": "1m"}
+    for moment in (newest - timedelta(days=40), newest):
+        month = f"{moment:%Y-%m}"
+        rows = pa.table(minutes(moment, 1)).cast(RAW_CANDLES.schema)
+        lake.write(RAW_CANDLES, rows, **names, month=month)
+    return lake.path(RAW_CANDLES, **names, month=month)
+
+
+@pytest.mark.parametrize(("days", "verdict"), [(0, "ok"), (1, "ok"), (3, "warning")])
+def test_the_age_of_the_newest_candle_is_named(tmp_path: Path, days: int, verdict: str) -> None:
+    newest = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(days=days)
+    candles_until(tmp_path, newest)
+    line = by_name(folder(tmp_path, "http://127.0.0.1:9"))["lake"]
+    assert line.verdict == verdict
+    assert f"candles until {newest:%Y-%m-%d %H:%M} UTC" in line.found
+
+
+@pytest.mark.parametrize("kept", [0, 3, 11, 200, -1])
+def test_a_file_of_the_lake_that_was_cut_off_is_named(tmp_path: Path, kept: int) -> None:
+    file = candles_until(tmp_path, datetime.now(UTC))
+    file.write_bytes(file.read_bytes()[:kept])
+    line = by_name(folder(tmp_path, "http://127.0.0.1:9"))["lake"]
+    assert line.verdict == "wrong"
+    assert f"1 of 2 files cannot be read, the first is {file}" in line.found

@@ -13,7 +13,7 @@ from typing import Any
 import certifi
 import pytest
 
-from cli.doctor.checks import CheckLine
+from cli.doctor.check_line import CheckLine
 from cli.golive.checks import run_checks, share_now
 from cli.main import main
 from executor.settings import load_settings
