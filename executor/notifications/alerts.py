@@ -8,7 +8,16 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
+from executor.notifications.alert_store import AlertLevel
+from executor.notifications.catalogue import level_of
+
 log = logging.getLogger(__name__)
+
+LOG_LEVELS = {
+    AlertLevel.INFO: logging.INFO,
+    AlertLevel.WARNING: logging.WARNING,
+    AlertLevel.CRITICAL: logging.ERROR,
+}
 
 
 class Alerts(Protocol):
@@ -25,11 +34,12 @@ class Alerts(Protocol):
 
 
 class LogAlerts:
-    """Write alerts to the log at warning level."""
+    """Write alerts to the log, each at its own level: an entry is no warning."""
 
     def send(self, title: str, **fields: object) -> None:
         """Write one log line per alert."""
-        log.warning("alert: %s", title, extra={"alert": {k: str(v) for k, v in fields.items()}})
+        level = LOG_LEVELS[level_of(title)]
+        log.log(level, "alert: %s", title, extra={"alert": {k: str(v) for k, v in fields.items()}})
 
     @property
     def failing_s(self) -> float:

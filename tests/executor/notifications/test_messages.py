@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import logging
 from datetime import UTC, datetime, time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.notifications.alert_store import AlertLevel, WaitingAlert
+from executor.notifications.alerts import LogAlerts
 from executor.notifications.catalogue import KOREAN, LEVELS, level_of, title_in
 from executor.notifications.due import LastSent, QuietHours, due
 from executor.notifications.messages import (
@@ -143,3 +145,21 @@ def test_what_a_newer_alert_has_overtaken_does_not_wait_for_another_minute() -> 
 def test_positions_are_never_joined() -> None:
     found = due([OPENED, OPENED], datetime.now(UTC), QuietHours(), {})
     assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("title", "level"),
+    [
+        ("🟢 position opened (breakout)", logging.INFO),
+        ("release not taken", logging.WARNING),
+        ("a title that is not listed", logging.WARNING),
+        ("symbol halted", logging.ERROR),
+    ],
+)
+def test_an_alert_is_logged_at_its_own_level(
+    caplog: pytest.LogCaptureFixture, title: str, level: int
+) -> None:
+    with caplog.at_level(logging.INFO, "executor"):
+        LogAlerts().send(title, symbol="BTCUSDT")
+    (record,) = caplog.records
+    assert (record.getMessage(), record.levelno) == (f"alert: {title}", level)
