@@ -23,7 +23,7 @@ def serve_day(plan: DemoPlan) -> None:
 
     published = plan.lake / "published"
     release = read_current(published, now=plan.begin, mode="replay")
-    state = plan.work / "replays" / release.release_id / "state"
+    state = plan.replay_folder(release.release_id) / "state"
     password = make_password()
     store_password(state, password)
     port = free_port()

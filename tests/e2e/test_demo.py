@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from cli.demo.plan import FUTURES, SPOT, DemoPlan
 from cli.demo.replay import SECRET
@@ -238,6 +241,45 @@ def test_both_venues_trade_the_release_with_a_stop_for_every_position(run: Run) 
     for venue in both:
         ((stops,),) = rows(ledger, f"{guarded} and venue = '{venue}'")
         assert stops == closed[venue]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(PROGRAM is None, reason="no Chromium: apt-get install chromium")
+@pytest.mark.parametrize("venues", [(FUTURES,), (FUTURES, SPOT)], ids=["one", "both"])
+def test_the_replayed_day_stays_open_in_a_browser_until_ctrl_c(
+    run: Run, venues: tuple[str, ...]
+) -> None:
+    words = ("demo", "--work", str(run.work), "--venues", ",".join(venues), "--serve")
+    folder = DemoPlan(run.work, run.work, venues=venues).replay_folder(run.release_id)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", *words], cwd=PROJECT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        said: dict[str, str] = {}
+        for line in process.stdout:
+            if found := re.search(r"(http://127\.0\.0\.1:\d+)/|password +(\S+)$", line):
+                said["address" if found[1] else "password"] = found[1] or found[2]
+            if "Ctrl-C ends it" in line:
+                break
+        with chromium() as browser:
+            page = browser.new_page(viewport={"width": 390, "height": 844})
+            page.goto(f"{said['address']}/login")
+            page.fill("#password", said["password"])
+            page.keyboard.press("Enter")
+            expect(page.locator("#stream")).to_be_visible(timeout=60_000)
+            page.goto(f"{said['address']}/trades")
+            closed = rows(
+                folder / "state" / "ledger.sqlite",
+                "select count(*) from positions where status = 'closed'",
+            )
+            trades = page.locator("table[data-part=trades] tbody tr")
+            expect(trades).to_have_count(int(str(closed[0][0])), timeout=60_000)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) in (0, 130)
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def contents(folder: Path) -> dict[str, str]:
