@@ -191,6 +191,7 @@ async def test_partial_trades_out_of_order_sum_up_the_same(tmp_path: Path) -> No
         order = venue.orders[row.client_id]
         later = replace(venue.fills[0], trade_id="901", quantity=Decimal("0.003"))
         earlier = replace(venue.fills[0], trade_id="900", quantity=Decimal("0.001"))
+        venue.fills += [later, earlier]
         partial = replace(order, status="PARTIALLY_FILLED")
         executor.execution_reports.push(
             OrderUpdate(replace(partial, filled=Decimal("0.024")), later, 2 * MINUTE)

@@ -64,7 +64,7 @@ def test_with_a_deleted_key_the_stop_rests_and_a_new_key_takes_over(bench: Bench
     doctor = bench.nocturne("doctor", "--settings", str(bench.settings), "--json")
     line = {found["name"]: found for found in json.loads(doctor.stdout)}["key of binance_usdm"]
     assert line["verdict"] == "wrong"
-    assert "new key" in line["remedy"]
+    assert "make a key" in line["remedy"]
     refused = bench.start("--until-finished")
     _, errors = refused.communicate(timeout=DEADLINE_S)
     assert refused.returncode == 2

@@ -96,7 +96,7 @@ def test_every_value_is_the_nearest_float_of_its_decimal(
         (["k=0.3:0.4:1e-9999999"], "the grid has 100,000,000 combinations"),
         (["k=1:1.000000000000000001:1e-19"], "too fine to tell values apart"),
         (["k=high"], "k = 'high' is not a number"),
-        (["kk=0.5"], "toy has no parameter 'kk'; it has k, bars, mode"),
+        (["kk=0.5"], "toy has no parameter 'kk' (did you mean 'k'?); it has k, bars, mode"),
         (["k=0.5:2.5:0.5"], "k = 2.5 is out of bounds; give a number between 0 and 2"),
         (["k=-1:1:0.5"], "k = -1.0 is out of bounds"),
         (["k=0.5,3"], "k = 3 is out of bounds"),
