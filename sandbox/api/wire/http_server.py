@@ -137,6 +137,9 @@ class HttpConnection(asyncio.Protocol):
         self._address = str((transport.get_extra_info("peername") or [""])[0])
         self._server.connections.add(self)
         self.task = asyncio.get_running_loop().create_task(self._serve())
+        if self._server.stopping:
+            # It was accepted while the port closed: nobody else would end it.
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Buffer what has arrived; pause a client that sends too far ahead."""

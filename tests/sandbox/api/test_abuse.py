@@ -7,7 +7,7 @@ import os
 import struct
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 
 import aiohttp
 import pytest
@@ -117,6 +117,24 @@ async def test_half_a_request_is_closed_after_its_time(begin: bytes) -> None:
             assert b"408" in await reader.readline()
             while await reader.read(1_000):
                 pass
+        await until(lambda: not http.connections)
+        writer.close()
+    finally:
+        await http.stop()
+
+
+async def test_a_connection_accepted_while_the_server_stops_is_closed() -> None:
+    async def handle(_: object) -> tuple[Response, str]:
+        return Response(200, {}, {}), ""
+
+    http = HttpServer(handle, asyncio.Protocol)
+    url = await http.start("127.0.0.1", 0)
+    http.stopping = True  # the port is still open, as to a client that was accepted just before
+    try:
+        reader, writer = await connect(url)
+        async with asyncio.timeout(5):
+            with suppress(ConnectionResetError):
+                assert await reader.read() == b""
         await until(lambda: not http.connections)
         writer.close()
     finally:
